@@ -1,0 +1,1 @@
+"""Rules, incidents, messages and their delivery. Knows nothing of Ethereum."""

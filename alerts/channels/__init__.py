@@ -1,0 +1,1 @@
+"""One file per channel, one method each."""

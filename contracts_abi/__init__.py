@@ -1,0 +1,1 @@
+"""Typed encoding and decoding of the contract calls that ethmon makes."""

@@ -1,0 +1,1 @@
+"""ethmon: what Ethereum says, kept exactly."""

@@ -1,0 +1,1 @@
+"""All node I/O. Every read is pinned to one block hash."""

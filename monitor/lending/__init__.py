@@ -1,0 +1,1 @@
+"""Health, liquidation prices, outcomes and ladders: pure integer maths."""

@@ -1,0 +1,1 @@
+"""One module per lending protocol: addresses, calls, decoding, exact health."""

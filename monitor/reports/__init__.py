@@ -1,0 +1,1 @@
+"""Tables and charts for people: the only floats and the only pandas."""

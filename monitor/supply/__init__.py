@@ -1,0 +1,1 @@
+"""Burn, blobs, issuance and supply: pure integer maths."""
