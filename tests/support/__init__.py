@@ -1,0 +1,1 @@
+"""Servers, chains and fakes that tests and benchmarks share."""
