@@ -11,6 +11,8 @@
     |   +-- Unsupported          the node has no such method or refuses this use of it
     |   +-- BlockGone            the block that a read was pinned to is no longer known
     |   +-- CallReverted         a contract reverted: an answer, not a fault
+    +-- ScheduleInDoubt          no true blob schedule gives what the chain shows
+    +-- LocalnetError            the local chain of the demo and the tests
     +-- ChainError               the chain did what we refuse to follow (reorg below finalized)
     +-- StoreError               the database
         +-- StoreBusy            another daemon owns it
@@ -90,6 +92,14 @@ class CallReverted(NodeError):
     def __init__(self, endpoint: str, problem: str, data: bytes = b"") -> None:
         super().__init__(endpoint, problem)
         self.data = data
+
+
+class ScheduleInDoubt(EthmonError):
+    """A blob schedule and a header exclude each other: blob burn is not known, never a guess."""
+
+
+class LocalnetError(EthmonError):
+    """The local chain of the demo and the tests could not be installed, started or driven."""
 
 
 class ChainError(EthmonError):
