@@ -48,3 +48,19 @@ class BlockSource(Protocol):
     def block_by_hash(self, block_hash: BlockHash) -> Block | None:
         """The block with this hash, None when the node does not know it."""
         ...
+
+
+class KnownChain(Protocol):
+    """What the store knows of the chain, as the follower asks it."""
+
+    def cursor(self) -> BlockRef | None:
+        """The newest block stored by following; None in a new database."""
+        ...
+
+    def ref(self, number: BlockNumber) -> BlockRef | None:
+        """The stored canonical block at `number`; None outside the kept window or in a gap."""
+        ...
+
+    def finalized(self) -> BlockNumber | None:
+        """The highest number that a node has called finalized."""
+        ...
