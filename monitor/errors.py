@@ -13,6 +13,7 @@
     |   +-- CallReverted         a contract reverted: an answer, not a fault
     +-- ScheduleInDoubt          no true blob schedule gives what the chain shows
     +-- LocalnetError            the local chain of the demo and the tests
+    +-- CannotSee                a protocol gives no usable answer (oracle reverts, price zero): a Gap
     +-- ChainError               the chain did what we refuse to follow (reorg below finalized)
     +-- StoreError               the database
         +-- StoreBusy            another daemon owns it
@@ -100,6 +101,10 @@ class ScheduleInDoubt(EthmonError):
 
 class LocalnetError(EthmonError):
     """The local chain of the demo and the tests could not be installed, started or driven."""
+
+
+class CannotSee(EthmonError):
+    """A protocol's state does not allow an answer: the reason is the message, and becomes a Gap's cause."""
 
 
 class ChainError(EthmonError):
