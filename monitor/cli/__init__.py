@@ -1,0 +1,159 @@
+"""The command line: parses and prints, nothing else.
+
+`ethmon --help` must not import a command: names and one-line helps are listed here, the module
+of a command is imported when it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.errors import EthmonError
+
+if TYPE_CHECKING:
+    from monitor.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a command lives: `monitor.cli.<module>`, attribute `<attribute>`."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "demo": Entry("demo", "demo", "Run the whole thing against a local chain, no network needed."),
+    "init": Entry("init", "init", "Ask a few questions and write config.env and watchlist.toml."),
+    "check": Entry("check", "check", "Test every endpoint, channel, file and clock before you rely on them."),
+    "run": Entry("run", "run", "Follow the chain: the daemon."),
+    "status": Entry("status", "status", "Head, burn, gaps and endpoints at a glance."),
+    "supply": Entry("supply", "supply", "Burn and fees over any time frame."),
+    "backfill": Entry("backfill", "backfill", "Read history into the database; resumable."),
+    "gaps": Entry("gaps", "gaps", "What could not be read, and its repair."),
+    "query": Entry("query", "query", "Ask the database in SQL, read-only."),
+}
+"""In the order of `ethmon --help`."""
+
+
+@dataclass(slots=True)
+class App:
+    """What every command may ask for."""
+
+    config: Path | None
+    db: Path | None
+    debug: bool
+    _settings: Settings | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """Checked settings; `--db` wins over ETHMON_DB."""
+        if self._settings is None:
+            from dataclasses import replace
+
+            from monitor.config import load_settings
+
+            loaded = load_settings(file=self.config)
+            self._settings = replace(loaded, db=self.db) if self.db else loaded
+        return self._settings
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Names in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """The command itself."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command: click.Command = getattr(import_module(f"monitor.cli.{entry.module}"), entry.attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Click's own, with the nearest name in the error."""
+        if args and args[0] not in COMMANDS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            ctx.fail(f"No such command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """The list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"ethmon {version('ethmon')}")
+        ctx.exit()
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Settings file (default: ./config.env if it exists)."
+)
+@click.option(
+    "--db", type=click.Path(path_type=Path), help="Database file (default: ETHMON_DB, else ./ethmon.db)."
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks and debug logs.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version.",
+)
+@click.pass_context
+def main(ctx: click.Context, config: Path | None, db: Path | None, debug: bool) -> None:
+    """Is ETH inflating or being burned, and at what price does this whale get liquidated?
+
+    Start with `ethmon demo` (no network needed) or `ethmon run` (mainnet, no configuration
+    needed). Settings come from the environment and config.env: see config.example.env.
+    """
+    ctx.obj = App(config, db, debug)
+
+
+def run(args: list[str] | None = None) -> None:
+    """Run the command line; expected errors are one line on stderr. Exit codes: 0 fine, 1 not, 2 wrong use."""
+    argv = sys.argv[1:] if args is None else args
+    try:
+        code: object = main.main(args=argv, prog_name="ethmon", standalone_mode=False)
+    except EthmonError as error:
+        _fail(error, "--debug" in argv)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(error: EthmonError, debug: bool) -> None:
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    click.echo(f"ethmon: {error}", err=True)

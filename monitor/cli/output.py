@@ -1,0 +1,72 @@
+"""Tables in three shapes: for people, JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+Cell = str | int | float | bool | None
+
+
+def table_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --json and --csv; the command gets `shape`: 'table', 'json' or 'csv'."""
+    function = click.option("--csv", "shape", flag_value="csv", help="Print CSV.")(function)
+    function = click.option(
+        "--json", "shape", flag_value="json", help="Print JSON; exact amounts are strings."
+    )(function)
+    return click.option("--table", "shape", flag_value="table", default="table", hidden=True)(function)
+
+
+def emit(columns: Sequence[str], rows: Sequence[Sequence[Cell]], shape: str, *, title: str = "") -> None:
+    """Print rows in the asked shape."""
+    if shape == "json":
+        click.echo(as_json([dict(zip(columns, row, strict=True)) for row in rows]))
+    elif shape == "csv":
+        click.echo(_csv(columns, rows), nl=False)
+    else:
+        emit_table(columns, rows, title=title)
+
+
+def as_json(value: object) -> str:
+    """JSON for people and programs. Callers give exact amounts as strings: a double cannot hold wei."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def emit_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, title: str = "") -> None:
+    """A table for a terminal; numbers to the right."""
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for index, name in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[index], int | float | None) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_plain(cell) for cell in row))
+    console().print(table)
+
+
+def console() -> Any:
+    """A rich console that does not cut lines when its output is a pipe or a file."""
+    from rich.console import Console
+
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=200, soft_wrap=True)
+
+
+def _plain(cell: Cell) -> Any:
+    from rich.text import Text
+
+    return Text("-" if cell is None else str(cell))
+
+
+def _csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return out.getvalue()
