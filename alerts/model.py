@@ -1,0 +1,538 @@
+"""The vocabulary of alerting: what is read, what was decided, what is sent.
+
+    Reading --(Rule)--> Incident + Alert --> Message --> Outbox --> Channel --> Outcome
+
+Everything here is a frozen value. Numbers are `Decimal`, in the unit that the reading's
+`ReadingSpec` names; times are seconds since 1970, UTC, and are block time unless the name says
+`wall`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from typing import Protocol
+
+
+class Severity(IntEnum):
+    """How much a person is meant to be disturbed. Telegram is silent for INFO."""
+
+    INFO = 0
+    WARNING = 1
+    CRITICAL = 2
+
+
+class Unit(StrEnum):
+    """The unit of a reading, its thresholds and its hysteresis."""
+
+    PERCENT = "percent"
+    USD = "usd"
+    ETH = "eth"
+    GWEI = "gwei"
+    RATIO = "ratio"
+    SECONDS = "seconds"
+    BLOCKS = "blocks"
+    COUNT = "count"
+
+
+class Direction(StrEnum):
+    """On which side of a threshold the danger is; the threshold itself is safe."""
+
+    BELOW = "below"
+    ABOVE = "above"
+
+
+class Kind(StrEnum):
+    """How a reading behaves in time."""
+
+    GAUGE = "gauge"
+    """Has a value at every block; an incident opens and recovers."""
+    EVENT = "event"
+    """Happens at a block; told once for each `Reading.occurrence`, never recovers."""
+
+
+class Finality(StrEnum):
+    """How likely a block is to stay."""
+
+    HEAD = "head"
+    SAFE = "safe"
+    FINALIZED = "finalized"
+
+
+@dataclass(frozen=True, slots=True)
+class BlockStamp:
+    """The block that something was read at. `time` drives every rule."""
+
+    number: int
+    hash: str
+    time: int
+    finality: Finality = Finality.HEAD
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingSpec:
+    """One entry of the catalogue: what a reading is, apart from its value."""
+
+    key: str
+    """`area.name`; alerts of one area are grouped into one message per tick."""
+    unit: Unit
+    what: str
+    """One line for documents and for the error that lists valid readings."""
+    phrase: str
+    """Reads after the subject's name; `{value}` stands for the value: "{value} from liquidation"."""
+    worse: Direction
+    """The side on which shorthand such as `alert_at` looks."""
+    labels: tuple[str, ...] = ()
+    """Labels that a rule may select by."""
+    kind: Kind = Kind.GAUGE
+    severity: Severity = Severity.WARNING
+    windowed: bool = False
+    """The value is taken over the rule's `window`."""
+    on_chain: bool = True
+    """False for what we observe ourselves (stale head, gaps): a reorg does not undo it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of a message: `Price` `$1,942.10, 38 s old`."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A place to look or act; only http and https are ever rendered."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChartRequest:
+    """A picture to draw at delivery; `kind` and `arguments` are the chart renderer's business."""
+
+    kind: str
+    arguments: Mapping[str, str] = field(default_factory=dict[str, str])
+    alt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CannotSee:
+    """The value could not be read. `cause` is one line without URLs; equal causes are told once."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The subject no longer exists (position closed): the incident ends, and says why."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One subject's value at one block, with what a person needs to act on it.
+
+    Raises `ValueError` for NaN and infinities: what is not a number is `CannotSee` or `Gone`.
+    """
+
+    key: str
+    subject: str
+    """Stable identity, e.g. `aave_v3_core:0xabc…`: incidents are kept by (rule, subject)."""
+    name: str
+    """How people call the subject: `Trend Research 1 on Aave v3`."""
+    value: Decimal | CannotSee | Gone
+    at: BlockStamp
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    window_s: int | None = None
+    occurrence: str = ""
+    """EVENT readings: unique per happening and equal when its transaction is included again."""
+    facts: tuple[Fact, ...] = ()
+    """In order of weight: how near in % and $, price with source and age, size."""
+    fixes: tuple[str, ...] = ()
+    """What would end it: `Repay 1,250,000 USDC`, `Add 640 WETH`."""
+    links: tuple[Link, ...] = ()
+    chart: ChartRequest | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, Decimal) and not self.value.is_finite():
+            raise ValueError(f"reading {self.key} of {self.subject} is {self.value}: not a number")
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A threshold and how loud it is."""
+
+    threshold: Decimal
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Hysteresis: how far past a threshold a value must come back before the level is left."""
+
+    amount: Decimal
+    relative: bool
+    """True: `amount` is a share of the threshold (0.1 = 10%); False: in the reading's unit."""
+
+    def clear_of(self, threshold: Decimal, direction: Direction) -> Decimal:
+        """The value that leaves a level: further on the safe side than `threshold`, or equal."""
+        width = abs(threshold) * self.amount if self.relative else self.amount
+        return threshold + width if direction is Direction.BELOW else threshold - width
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When to tell, about what, how often, to whom. Made by `alerts.rules`."""
+
+    name: str
+    spec: ReadingSpec
+    direction: Direction
+    levels: tuple[Level, ...]
+    """Mildest first."""
+    select: Mapping[str, str] = field(default_factory=dict[str, str])
+    window_s: int | None = None
+    for_s: int = 0
+    band: Band = Band(Decimal("0.1"), relative=True)
+    cool_down_s: int = 3600
+    remind_s: int | None = None
+    blind_after_s: int = 300
+    channels: tuple[str, ...] = ()
+    """Empty: all that are configured."""
+    message: str = ""
+
+
+class Transition(StrEnum):
+    """What happened to an incident that is worth telling."""
+
+    OPENED = "opened"
+    WORSENED = "worsened"
+    REMINDED = "reminded"
+    HAPPENED = "happened"
+    BLIND = "blind"
+    SIGHTED = "sighted"
+    RECOVERED = "recovered"
+    CORRECTED = "corrected"
+
+
+class Because(StrEnum):
+    """Why a transition was told now."""
+
+    CROSSED = "crossed"
+    DEEPER = "deeper"
+    AGAIN = "again"
+    """Came back to a level that was told before, after the cool-down."""
+    STILL = "still"
+    SNOOZE_OVER = "snooze_over"
+    CLEARED = "cleared"
+    GONE = "gone"
+    UNSEEN = "unseen"
+    SEEN = "seen"
+    HAPPENED = "happened"
+    REPLACED = "replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """The numbers behind a transition; stored with it and shown."""
+
+    because: Because
+    value: Decimal | None = None
+    threshold: Decimal | None = None
+    before: Decimal | None = None
+    """The value when the subject was last told about."""
+    before_time: int | None = None
+    since: int | None = None
+    """Since when the condition holds (or the sight was lost)."""
+    cause: str = ""
+    more: int = 0
+    """Events kept back by the cool-down since the last message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What is known, and what was told, about one (rule, subject). Serialised as JSON in the store.
+
+    `level` is the truth now, `told` is what the user heard last; 0 is "fine". An alert is due
+    when they differ in the bad direction at once, in the good direction after the cool-down.
+    """
+
+    rule: str
+    subject: str
+    id: str = ""
+    level: int = 0
+    told: int = 0
+    breached_since: tuple[int | None, ...] = ()
+    """Per level: since when its threshold is breached."""
+    told_at: int | None = None
+    told_value: Decimal | None = None
+    blind_since: int | None = None
+    blind_told: bool = False
+    acked: bool = False
+    snoozed_until: int | None = None
+    held_back: int = 0
+    occurrences: tuple[tuple[str, int], ...] = ()
+    """EVENT: (occurrence, block time) of what was already handled, newest last."""
+
+    @property
+    def phase(self) -> str:
+        """One word for lists: fine, blind, snoozed, acked, open."""
+        if self.blind_told:
+            return "blind"
+        if self.told == 0:
+            return "fine"
+        if self.snoozed_until is not None:
+            return "snoozed"
+        return "acked" if self.acked else "open"
+
+
+IncidentKey = tuple[str, str]
+"""(rule name, subject)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One transition of one incident, to be told."""
+
+    id: str
+    """Deterministic: the same readings replayed give the same id."""
+    incident: str
+    rule: Rule
+    subject: str
+    name: str
+    transition: Transition
+    reason: Reason
+    severity: Severity
+    level: int
+    at: BlockStamp
+    reading: Reading | None
+    """None when the subject is missing from the branch that replaced its block."""
+    corrects: str = ""
+    """Id of the earlier alert, of a block that left the chain, that this one replaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """An alert that was told about a block that has left the chain since."""
+
+    id: str
+    incident: str
+    rule: str
+    subject: str
+    name: str
+    transition: Transition
+    level: int
+    severity: Severity
+    value: Decimal | None
+    at: BlockStamp
+    occurrence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a grouped message."""
+
+    severity: Severity
+    transition: Transition
+    title: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a person reads, before any channel's format. All strings are untrusted text."""
+
+    key: str
+    """Deterministic: the outbox keeps one row per (key, channel), mail derives its Message-ID."""
+    severity: Severity
+    transition: Transition
+    title: str
+    lead: str = ""
+    facts: tuple[Fact, ...] = ()
+    fixes: tuple[str, ...] = ()
+    items: tuple[Item, ...] = ()
+    links: tuple[Link, ...] = ()
+    footer: str = ""
+    chart: ChartRequest | None = None
+    thread: str = ""
+    """Mails of one thread refer to each other; an incident id, or the key itself."""
+    incidents: tuple[str, ...] = ()
+    """What Acknowledge and Snooze act on; empty: no buttons."""
+    corrects: str = ""
+    """Key of the message that this one corrects."""
+    time: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The delivered message that a correction or a reply refers to."""
+
+    message: Message
+    receipt: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One message on its way to one channel."""
+
+    message: Message
+    late_by_s: int = 0
+    """Wall time since it was due, when that is long enough to mention; else 0."""
+    carried_for: str = ""
+    """The channel that should have carried it and could not."""
+    picture: bytes | None = None
+    """PNG."""
+    original: Original | None = None
+    thread_receipt: Mapping[str, str] | None = None
+    """Receipt of the thread's first message on this channel."""
+    progress: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What an earlier, partly successful attempt left behind (`Outcome.receipt`)."""
+
+
+class Verdict(StrEnum):
+    """What became of an attempt."""
+
+    SENT = "sent"
+    RETRY = "retry"
+    REJECTED = "rejected"
+
+
+class Scope(StrEnum):
+    """What a failure concerns."""
+
+    MESSAGE = "message"
+    CHANNEL = "channel"
+    """Nothing will get through: revoked token, blocked bot, wrong password, server down."""
+    PACING = "pacing"
+    """No failure: the channel keeps to its rate, try at `retry_after_s`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer of a channel. `cause` never holds a secret or a URL."""
+
+    verdict: Verdict
+    cause: str = ""
+    receipt: Mapping[str, str] = field(default_factory=dict[str, str])
+    retry_after_s: float | None = None
+    scope: Scope = Scope.CHANNEL
+
+    @classmethod
+    def sent(cls, receipt: Mapping[str, str] | None = None, note: str = "") -> Outcome:
+        """Accepted by the other side."""
+        return cls(Verdict.SENT, note, receipt or {})
+
+    @classmethod
+    def retry(
+        cls, cause: str, after_s: float | None = None, progress: Mapping[str, str] | None = None
+    ) -> Outcome:
+        """Not now; the same message may get through later."""
+        return cls(Verdict.RETRY, cause, progress or {}, after_s)
+
+    @classmethod
+    def paced(cls, after_s: float) -> Outcome:
+        """Not sent, to keep to the channel's rate."""
+        return cls(Verdict.RETRY, "", {}, after_s, Scope.PACING)
+
+    @classmethod
+    def rejected(cls, cause: str, scope: Scope = Scope.MESSAGE) -> Outcome:
+        """Will never get through as it is."""
+        return cls(Verdict.REJECTED, cause, scope=scope)
+
+
+class Channel(Protocol):
+    """A way to reach a person. Neither method raises: every failure is an `Outcome`."""
+
+    @property
+    def name(self) -> str: ...
+
+    def send(self, dispatch: Dispatch) -> Outcome:
+        """Try once, within seconds."""
+        ...
+
+    def probe(self) -> Outcome:
+        """Test address, certificate and credentials without sending anything a person sees."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A row of the outbox that this process may send until its lease ends."""
+
+    row: int
+    channel: str
+    message: Message
+    created_wall: float
+    attempts: int
+    carried_for: str
+    progress: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelHealth:
+    """What delivery remembers about a channel. Times are wall clock."""
+
+    name: str
+    failing_since: float | None = None
+    failures: int = 0
+    not_before: float = 0.0
+    disabled: str = ""
+    """Cause of a permanent error; nothing is tried until it is enabled again."""
+    told: bool = False
+    """The other channels were told that this one is down."""
+    cause: str = ""
+
+
+class Outbox(Protocol):
+    """The queue between a tick's transaction and the channels: one row per (message, channel).
+
+    Rows of a channel leave in the order they came in. Every method is one durable transaction.
+    """
+
+    def claim(self, channel: str, now_wall: float, lease_s: float, limit: int = 1) -> Sequence[Claim]:
+        """The oldest undelivered rows, leased to the caller; at most `limit`."""
+        ...
+
+    def delivered(
+        self, rows: Sequence[int], now_wall: float, receipt: Mapping[str, str], note: str = ""
+    ) -> None: ...
+
+    def put_back(
+        self, rows: Sequence[int], cause: str, progress: Mapping[str, str], *, counted: bool
+    ) -> None:
+        """Pending again; `counted` when it was an attempt."""
+        ...
+
+    def bury(self, rows: Sequence[int], now_wall: float, cause: str) -> None:
+        """Dead: kept, listed, never tried again unless a person asks."""
+        ...
+
+    def enqueue(
+        self, message: Message, channels: Sequence[str], now_wall: float, carried_for: str = ""
+    ) -> None:
+        """Add rows; one that exists already is left as it is."""
+        ...
+
+    def receipt(self, channel: str, key: str) -> Original | None:
+        """The delivered message `key` on this channel."""
+        ...
+
+    def thread_receipt(self, channel: str, thread: str, before_row: int) -> Mapping[str, str] | None:
+        """Receipt of the first delivered message of a thread."""
+        ...
+
+    def waiting(self, channel: str, at_least: Severity) -> Sequence[Claim]:
+        """Undelivered rows of this severity or worse, oldest first, not leased."""
+        ...
+
+    def health(self, channel: str) -> ChannelHealth: ...
+
+    def set_health(self, health: ChannelHealth) -> None: ...
+
+
+ChartRenderer = Callable[[ChartRequest], bytes | None]
+"""PNG bytes; None where the picture cannot be drawn, which never holds a message back."""
