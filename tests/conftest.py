@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.support.localnet"]
+
+settings.register_profile("ethmon", deadline=None)  # no timed assertions: the machine is shared
+settings.load_profile("ethmon")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
