@@ -9,6 +9,7 @@
     |   +-- BadAnswer            the node answered nonsense: tell, never count
     |   |   +-- WrongChain       it follows another chain
     |   +-- Unsupported          the node has no such method or refuses this use of it
+    |   |   +-- TooLarge         it refuses this much in one go: ask for less
     |   +-- BlockGone            the block that a read was pinned to is no longer known
     |   +-- CallReverted         a contract reverted: an answer, not a fault
     +-- ScheduleInDoubt          no true blob schedule gives what the chain shows
@@ -20,6 +21,8 @@
         +-- StoreDamaged         integrity check failed, or not our file
         +-- StoreNewer           written by a newer ethmon
         +-- StoreFull            no space, or read-only
+        +-- StoreOtherChain      the file holds another chain
+        +-- BrokenLink           blocks do not link to each other or to what is stored
 
 Messages are complete sentences that name the setting and the fix. They never hold a URL or a
 secret: endpoints are named by their redacted label (`monitor.chain.redact`).
@@ -83,6 +86,10 @@ class Unsupported(NodeError):
     """The node does not have the method, or does not allow it (pruned state, overrides)."""
 
 
+class TooLarge(Unsupported):
+    """The node refuses this much in one go (batch, block range, gas, answer): ask for less."""
+
+
 class BlockGone(NodeError):
     """The block hash that a read was pinned to is unknown to the node (reorg, pruned)."""
 
@@ -129,3 +136,23 @@ class StoreNewer(StoreError):
 
 class StoreFull(StoreError):
     """The database cannot be written: disk full or read-only."""
+
+
+class StoreOtherChain(StoreError):
+    """A database belongs to one chain, and this is another one."""
+
+
+class BrokenLink(StoreError):
+    """A block to be stored does not link to its neighbour: one of the two is not canonical.
+
+    Block `number` names `parent_hash` as its parent; the block below it, new or stored, is `found`.
+    """
+
+    def __init__(self, number: int, parent_hash: str, found: str) -> None:
+        super().__init__(
+            f"Block {number} names {parent_hash} as its parent, but the block below it is {found}: "
+            "one of the two is not canonical."
+        )
+        self.number = number
+        self.parent_hash = parent_hash
+        self.found = found
