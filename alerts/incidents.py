@@ -1,0 +1,279 @@
+"""One reading's effect on one incident.
+
+                 breach held for `for`          deeper level
+    fine ------------------------------> open --------------> open, worse
+     ^                                    |  ^                   |
+     |  back past the hysteresis,         |  |  seen again       |
+     +--  and cool-down over  ------------+  +--- blind <--------+  not readable for `blind_after`
+
+Two facts are kept apart in an `Incident`: `level`, the truth now, and `told`, what the user
+heard last. Worse than told is told at once. Better than told is told when it is fine again and
+the cool-down is over: a value that swings around a threshold is two messages per cool-down at
+most, and the last word is never a false all-clear. What cannot be seen changes neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from decimal import Decimal
+from typing import NamedTuple
+
+from alerts.model import (
+    Alert,
+    Because,
+    BlockStamp,
+    CannotSee,
+    Direction,
+    Gone,
+    Incident,
+    Kind,
+    Reading,
+    Reason,
+    Rule,
+    Severity,
+    Transition,
+)
+
+REMEMBER_EVENTS_S = 7 * 86_400
+"""How long an event stays known, so that a second sight of it (restart, reorg) is not news."""
+
+
+class Look(NamedTuple):
+    """A rule looking at a reading at a moment."""
+
+    rule: Rule
+    reading: Reading
+    at: BlockStamp
+
+
+Step = tuple[Incident, Alert | None]
+
+
+def step(look: Look, before: Incident) -> Step:
+    """The incident after this look, and what is to be told."""
+    value = look.reading.value
+    if isinstance(value, CannotSee):
+        return _unseen(look, before, value)
+    if isinstance(value, Gone):
+        return _gone(look, before, value)
+    if look.rule.spec.kind is Kind.EVENT:
+        return _happened(look, before, value)
+    return _seen(look, before, value)
+
+
+def _seen(look: Look, before: Incident, value: Decimal) -> Step:
+    rule, time = look.rule, look.at.time
+    since = _breached_since(rule, before, value, time)
+    level = _level_held(rule, since, time)
+    now = replace(
+        before,
+        level=level,
+        breached_since=since if any(moment is not None for moment in since) else (),
+        blind_since=None,
+        snoozed_until=before.snoozed_until if is_snoozed(before, time) else None,
+    )
+    decision = _worse_than_told(before, now) or _better_than_told(rule, before, now, time)
+    decision = decision or _same_as_told(rule, before, now, time)
+    if decision is None or (now.snoozed_until is not None and level > 0):
+        return now, None
+    transition, because = decision
+    reason = Reason(
+        because,
+        value=value,
+        threshold=threshold_of(rule, level or before.told),
+        before=before.told_value,
+        before_time=before.told_at,
+        since=since[level - 1] if level else before.blind_since,
+    )
+    return _tell(look, now, transition, reason)
+
+
+def _worse_than_told(before: Incident, now: Incident) -> tuple[Transition, Because] | None:
+    """Due at once: no cool-down holds back what is worse than all that the user was told."""
+    if now.level <= now.told:
+        return None
+    transition = Transition.WORSENED if now.told else Transition.OPENED
+    if before.snoozed_until is not None:
+        return transition, Because.SNOOZE_OVER
+    return transition, Because.DEEPER if now.told else Because.CROSSED
+
+
+def _better_than_told(
+    rule: Rule, before: Incident, now: Incident, time: int
+) -> tuple[Transition, Because] | None:
+    """Due when fine again, or seen again, and a cool-down after the last word of that sort."""
+    sight_due = before.blind_told and _cooled(rule, before.sighted_at, time)
+    if now.level == 0 and now.told > 0 and (sight_due or _cooled(rule, before.told_at, time)):
+        return Transition.RECOVERED, Because.CLEARED
+    # The last word was "cannot see", and must not stay so.
+    return (Transition.SIGHTED, Because.SEEN) if sight_due else None
+
+
+def _same_as_told(
+    rule: Rule, before: Incident, now: Incident, time: int
+) -> tuple[Transition, Because] | None:
+    """Due when a level is reached again after a cool-down, or as a reminder; not when acknowledged."""
+    if now.level == 0 or now.acked or not _cooled(rule, before.told_at, time):
+        return None
+    if now.level == now.told and now.level > before.level:
+        return Transition.WORSENED, Because.AGAIN
+    if rule.remind_s is not None and before.told_at is not None and time - before.told_at >= rule.remind_s:
+        return Transition.REMINDED, Because.STILL
+    return None
+
+
+def _cooled(rule: Rule, last: int | None, time: int) -> bool:
+    return last is None or time - last >= rule.cool_down_s
+
+
+def is_snoozed(incident: Incident, time: int) -> bool:
+    """Silence was asked for and is not over."""
+    return incident.snoozed_until is not None and time < incident.snoozed_until
+
+
+def _breached_since(rule: Rule, before: Incident, value: Decimal, time: int) -> tuple[int | None, ...]:
+    """Per level, since when it is breached; one that was reached is left only past its hysteresis."""
+    moments: list[int | None] = []
+    for index, level in enumerate(rule.levels):
+        # Fewer remembered than the rule has: nothing breached, or the rule was edited since.
+        since = before.breached_since[index] if index < len(before.breached_since) else None
+        reached = since is not None and before.level > index
+        limit = rule.band.clear_of(level.threshold, rule.direction) if reached else level.threshold
+        breached = is_beyond(value, limit, rule.direction)
+        moments.append((time if since is None else since) if breached else None)
+    return tuple(moments)
+
+
+def is_beyond(value: Decimal, threshold: Decimal, direction: Direction) -> bool:
+    """On the dangerous side; the threshold itself is not."""
+    return value < threshold if direction is Direction.BELOW else value > threshold
+
+
+def _level_held(rule: Rule, since: tuple[int | None, ...], time: int) -> int:
+    """The deepest level breached for at least `for`; 0 for none."""
+    held = (
+        index for index, moment in enumerate(since, 1) if moment is not None and time - moment >= rule.for_s
+    )
+    return max(held, default=0)
+
+
+def threshold_of(rule: Rule, level: int) -> Decimal | None:
+    """The threshold of level 1, 2, …; None for 0."""
+    return rule.levels[min(level, len(rule.levels)) - 1].threshold if level else None
+
+
+def _unseen(look: Look, before: Incident, blindness: CannotSee) -> Step:
+    """Level and told stay what they were: not seeing is neither better nor worse."""
+    since = look.at.time if before.blind_since is None else before.blind_since
+    now = replace(before, blind_since=since)
+    too_short = look.at.time - since < look.rule.blind_after_s
+    if now.blind_told or too_short or is_snoozed(now, look.at.time):
+        return now, None
+    reason = Reason(
+        Because.UNSEEN,
+        threshold=threshold_of(look.rule, before.told),
+        before=before.told_value,
+        before_time=before.told_at,
+        since=since,
+        cause=blindness.cause,
+    )
+    return _tell(look, now, Transition.BLIND, reason)
+
+
+def _gone(look: Look, before: Incident, gone: Gone) -> Step:
+    if before.told == 0 and not before.blind_told:
+        return Incident(before.rule, before.subject, told_at=before.told_at), None
+    reason = Reason(Because.GONE, before=before.told_value, before_time=before.told_at, cause=gone.why)
+    now = Incident(before.rule, before.subject, id=before.id)
+    return _tell(look, now, Transition.RECOVERED, reason)
+
+
+def _happened(look: Look, before: Incident, value: Decimal) -> Step:
+    rule, occurrence, time = look.rule, look.reading.occurrence, look.at.time
+    level = sum(is_beyond(value, one.threshold, rule.direction) for one in rule.levels)
+    if level == 0 or any(known == occurrence for known, _ in before.occurrences):
+        return before, None
+    recent = tuple(one for one in before.occurrences if time - one[1] < REMEMBER_EVENTS_S)
+    now = replace(before, name=look.reading.name, level=level, occurrences=(*recent, (occurrence, time)))
+    # Several of one block are told together, whatever the cool-down.
+    due = _cooled(rule, before.told_at, time) or level > before.told or before.told_at == time
+    if is_snoozed(before, time) or not due:
+        return replace(now, level=max(level, before.level), held_back=before.held_back + 1), None
+    reason = Reason(Because.HAPPENED, value=value, threshold=threshold_of(rule, level), more=before.held_back)
+    return _tell(look, replace(now, held_back=0, snoozed_until=None), Transition.HAPPENED, reason)
+
+
+def flush(rule: Rule, before: Incident, at: BlockStamp) -> Step:
+    """Tell of events that the cool-down or a snooze held back, once that is over."""
+    if before.held_back == 0 or is_snoozed(before, at.time) or not _cooled(rule, before.told_at, at.time):
+        return before, None
+    reason = Reason(Because.HAPPENED, more=before.held_back, before_time=before.told_at)
+    now = replace(before, held_back=0, told=before.level, told_at=at.time, snoozed_until=None)
+    severity = rule.levels[min(before.level, len(rule.levels)) - 1].severity
+    return now, _alert(rule, now, Transition.HAPPENED, reason, severity=severity, at=at)
+
+
+def _tell(look: Look, now: Incident, transition: Transition, reason: Reason) -> Step:
+    """The state after telling, and what is told."""
+    rule, reading, at = look
+    if not now.id or transition is Transition.HAPPENED:
+        now = replace(now, id=digest(rule.name, now.subject, reading.occurrence, at.hash, at.time))
+    now = replace(now, name=reading.name)
+    alert = _alert(rule, now, transition, reason, severity=_severity(rule, now, transition), at=at)
+    alert = replace(alert, reading=reading)
+    return _after(now, transition, reason.value, at.time), alert
+
+
+def _alert(
+    rule: Rule, now: Incident, transition: Transition, reason: Reason, *, severity: Severity, at: BlockStamp
+) -> Alert:
+    return Alert(
+        id=digest(now.id, transition, now.level, at.hash, at.time),
+        incident=now.id,
+        rule=rule,
+        subject=now.subject,
+        name=now.name,
+        transition=transition,
+        reason=reason,
+        severity=severity,
+        level=now.told if transition is Transition.BLIND else now.level,
+        at=at,
+        reading=None,
+    )
+
+
+def _after(now: Incident, transition: Transition, value: Decimal | None, time: int) -> Incident:
+    if transition is Transition.BLIND:
+        return replace(now, blind_told=True)
+    sighted_at = time if now.blind_told else now.sighted_at
+    if now.level == 0:
+        return Incident(
+            now.rule, now.subject, told_at=time, breached_since=now.breached_since, sighted_at=sighted_at
+        )
+    worse = transition in {Transition.OPENED, Transition.WORSENED}
+    return replace(
+        now,
+        told=now.level,
+        told_at=time,
+        told_value=value,
+        blind_told=False,
+        sighted_at=sighted_at,
+        acked=now.acked and not worse,
+    )
+
+
+def _severity(rule: Rule, now: Incident, transition: Transition) -> Severity:
+    if transition in {Transition.RECOVERED, Transition.SIGHTED}:
+        return Severity.INFO
+    level = now.level or now.told
+    if level == 0:
+        return Severity.WARNING  # blind about something that was fine
+    known = rule.levels[min(level, len(rule.levels)) - 1].severity
+    # Blind about something bad is as loud as the bad was, and never silent.
+    return max(known, Severity.WARNING) if transition is Transition.BLIND else known
+
+
+def digest(*parts: object) -> str:
+    """A short deterministic id."""
+    return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:16]
