@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from monitor.errors import LocalnetError
+from monitor.chain.transport import Transport
+from monitor.errors import LocalnetError, NodeError
 from monitor.units import Address, BlockHash, BlockNumber, UnixTime, Wei
 
 CALL_DEADLINE_S = 60
@@ -30,15 +31,13 @@ def word(value: int) -> str:
 
 
 class Control:
-    """One keep-alive connection to a development node on this machine; not shared by threads.
+    """Calls to a development node on this machine; safe to use from several threads.
 
     `call` raises `ControlError` for an error answer and `LocalnetError` when nobody answers.
     """
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
-        self.host = host
-        self.port = port
-        self._http = http.client.HTTPConnection(host, port, timeout=CALL_DEADLINE_S)
+        self._transport = Transport(f"http://{host}:{port}", label="the local chain")
 
     def call(self, method: str, *params: Any) -> Any:
         """The `result` of one call, decoded from JSON."""
@@ -56,19 +55,14 @@ class Control:
         return [_result(method, answer) for (method, _), answer in zip(calls, answers, strict=True)]
 
     def close(self) -> None:
-        """Close the connection; the next call opens another."""
-        self._http.close()
+        """Close idle connections."""
+        self._transport.close()
 
     def _post(self, body: bytes) -> bytes:
-        headers = {"content-type": "application/json"}
         try:
-            self._http.request("POST", "/", body, headers)
-            return self._http.getresponse().read()
-        except (http.client.HTTPException, OSError) as error:
-            self._http.close()
-            raise LocalnetError(
-                f"The local chain on port {self.port} does not answer ({error!r})."
-            ) from error
+            return self._transport.post(body, time.monotonic() + CALL_DEADLINE_S).body
+        except NodeError as error:
+            raise LocalnetError(str(error)) from error
 
     # Blocks
 

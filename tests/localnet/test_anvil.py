@@ -87,7 +87,7 @@ def test_stop_ends_the_process_and_removes_its_files(start_anvil: StartAnvil) ->
     anvil.stop()
     assert not folder.exists()
     assert not _alive(anvil.pid)
-    with pytest.raises(LocalnetError, match="does not answer"):
+    with pytest.raises(LocalnetError, match="the local chain"):
         anvil.call("eth_chainId")
 
 
