@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from monitor.errors import EthmonError
+from monitor.errors import CannotSee
 from monitor.lending.outcome import (
     FEED_DECIMALS,
     AlreadyLiquidatable,
@@ -28,7 +28,7 @@ STEP_LIMIT: Final = 400_000
 """Intervals looked at before a search is given up (about a second): hostile balances end here."""
 
 
-class SearchExhausted(EthmonError):
+class SearchExhausted(CannotSee):
     """The crossing could not be found within the step limit: a Gap, never a guessed price."""
 
     def __init__(self, low: int, high: int) -> None:
