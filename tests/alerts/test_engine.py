@@ -467,7 +467,7 @@ def test_only_worse_news_breaks_the_cool_down(rule: Rule, history: list[tuple[in
 @given(rules, st.lists(st.decimals(0, 40, places=3), min_size=1, max_size=50), st.integers(1, 900))
 def test_monotone_worsening_tells_each_level_at_most_once(rule: Rule, steps: list[Decimal], gap: int) -> None:
     falling = [(gap, str(value)) for value in sorted(steps, reverse=True)]
-    told = [alert for alert in lived(replace(rule, remind_s=None), falling).told]
+    told = lived(replace(rule, remind_s=None), falling).told
     levels = [alert.level for alert in told]
     assert levels == sorted(set(levels))
     assert {alert.transition for alert in told} <= {T.OPENED, T.WORSENED}

@@ -1,0 +1,1 @@
+"""What the monitor knows, as readings that rules can look at."""
