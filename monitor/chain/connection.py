@@ -7,6 +7,7 @@ one deadline, a value of `time.monotonic()`.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import socket
@@ -32,6 +33,10 @@ class Deadline:
     def set(self, at: float) -> None:
         """Start a call that must be over `at`."""
         self._at = at
+
+    def expire(self) -> None:
+        """Let the call in progress fail at its next read."""
+        self._at = 0.0
 
     def remaining(self) -> float:
         """Seconds left. Raises TimeoutError when there are none."""
@@ -78,6 +83,13 @@ class Connection(http.client.HTTPConnection):
         for start in range(0, len(view), _SEND_CHUNK):
             sock.settimeout(self.deadline.remaining())
             sock.sendall(view[start : start + _SEND_CHUNK])
+
+    def abort(self) -> None:
+        """Wake whoever waits on this connection; its call fails. For another thread to call."""
+        self.deadline.expire()
+        if self.sock is not None:
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
 
 
 class _Response(http.client.HTTPResponse):

@@ -114,6 +114,10 @@ class Endpoint:
         """Close idle connections."""
         self._transport.close()
 
+    def abort(self) -> None:
+        """Make every call, in progress or to come, fail at once."""
+        self._transport.abort()
+
     def _deadline(self, timeout_s: float | None) -> float:
         return time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
 

@@ -64,7 +64,9 @@ class Transport:
         self._headers = _headers(parts.username, parts.password, gzip=not self.local)
         self._max_answer_bytes = max_answer_bytes
         self._idle: deque[Connection] = deque()
+        self._busy: set[Connection] = set()
         self._closed = False
+        self._aborted = False
 
     def post(self, body: bytes, deadline: float) -> Answer:
         """Send `body` and read the whole answer before `deadline` (`time.monotonic()`).
@@ -89,6 +91,13 @@ class Transport:
         while self._idle:
             self._idle.pop().close()
 
+    def abort(self) -> None:
+        """Break the calls in progress and refuse new ones; safe in a signal handler."""
+        self._aborted = True
+        self.close()
+        for connection in tuple(self._busy):
+            connection.abort()
+
     def _new(self) -> Connection:
         return Connection(self._host, self._port, self._tls)
 
@@ -104,6 +113,9 @@ class Transport:
             connection.close()
 
     def _exchange(self, connection: Connection, body: bytes, deadline: float) -> Answer:
+        if self._aborted:
+            raise NodeUnavailable(self.label, "ethmon is stopping.")
+        self._busy.add(connection)
         try:
             connection.deadline.set(deadline)
             connection.request("POST", self._target, body, self._headers)
@@ -112,6 +124,8 @@ class Transport:
         except BaseException:
             connection.close()
             raise
+        finally:
+            self._busy.discard(connection)
         if response.will_close or self._closed or len(self._idle) >= MAX_IDLE:
             connection.close()
         else:

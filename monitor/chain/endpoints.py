@@ -1,0 +1,126 @@
+"""The chain as the follower sees it: `BlockSource` over a pool of endpoints.
+
+Every live block is checked to be what its hash says before it is believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from monitor.chain.blocks import BLOCK, BlobFee, BlockJson, no_blob_fee, to_block, to_blocks, to_ref
+from monitor.chain.header import HEADER, KEYS, HeaderJson, hash_matches, unknown_fields
+from monitor.chain.member import Feature, Member
+from monitor.chain.pinned import Pinned
+from monitor.chain.pool import Pool
+from monitor.chain.quantity import hex_number
+from monitor.chain.receipts import with_receipts
+from monitor.chain.rpc import DEFAULT_TIMEOUT_S, Call
+from monitor.domain import Block, BlockRef
+from monitor.errors import BadAnswer, BlockGone, NodeError, Unsupported
+from monitor.ports import Clock
+from monitor.units import BlockHash, BlockNumber
+
+
+class Endpoints(Pool):
+    """Several endpoints as one `BlockSource`, with pinned readers for state."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        clock: Clock,
+        chain_id: int | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        blob_fee: BlobFee = no_blob_fee,
+    ) -> None:
+        """Nothing is sent yet. Raises ConfigError for URLs that cannot be used.
+
+        `blob_fee` prices blob gas (`monitor.chain.schedule`); it may be replaced later.
+        """
+        super().__init__(urls, clock=clock, chain_id=chain_id, timeout_s=timeout_s)
+        self.blob_fee = blob_fee
+
+    def head(self) -> BlockRef:
+        """The newest block of the endpoint in use; one that is behind the others is left first."""
+        return self.newest_head()
+
+    def finalized(self) -> BlockRef | None:
+        """The newest finalized block; None where the node has none yet."""
+
+        def read(member: Member) -> BlockRef | None:
+            json = member.endpoint.call("eth_getBlockByNumber", ["finalized", False], BLOCK)
+            return None if json is None else to_ref(json, member.label)
+
+        try:
+            return self.using(read)
+        except (BlockGone, Unsupported):
+            return None
+
+    def ref(self, number: BlockNumber) -> BlockRef | None:
+        """The canonical block at `number` as the endpoint in use sees it now."""
+
+        def read(member: Member) -> BlockRef | None:
+            json = member.endpoint.call("eth_getBlockByNumber", [hex_number(number), False], BLOCK)
+            if json is None:
+                return None
+            ref = to_ref(json, member.label)
+            if ref.number != number:
+                raise BadAnswer(member.label, f"it gave block {ref.number} for block {number}.")
+            return ref
+
+        return self.using(read)
+
+    def blocks(self, first: BlockNumber, last: BlockNumber) -> Sequence[Block | None]:
+        """Blocks `first` to `last` in order from one endpoint; None where it has none."""
+
+        def read(member: Member) -> list[Block | None]:
+            calls = [
+                Call("eth_getBlockByNumber", [hex_number(number), False]) for number in range(first, last + 1)
+            ]
+            answers = member.endpoint.batch(calls, HEADER)
+            for answer in answers:
+                _check_hash(member, answer)
+            blocks = to_blocks(answers, first, self.blob_fee, member.label)
+            return with_receipts(member, blocks)
+
+        return self.using(read)
+
+    def block_by_hash(self, block_hash: BlockHash) -> Block | None:
+        """The block with this hash, None when the node does not know it."""
+
+        def read(member: Member) -> Block | None:
+            json = member.endpoint.call("eth_getBlockByHash", [block_hash, False], HEADER)
+            if json is None:
+                return None
+            ref = to_ref(json, member.label)
+            if ref.hash != block_hash:
+                raise BadAnswer(member.label, f"it gave another block for the hash of block {ref.number}.")
+            _check_hash(member, json)
+            block = to_block(json, ref.number, self.blob_fee, member.label)
+            return with_receipts(member, [block])[0]
+
+        try:
+            return self.using(read)
+        except BlockGone:
+            return None
+
+    def pinned(self, block: BlockRef) -> Pinned:
+        """A reader of state that sees this one block only."""
+        return Pinned(self, block)
+
+    def features(self) -> dict[Feature, bool]:
+        """What the endpoint in use can do, probed once per endpoint."""
+        from monitor.chain.features import probe_all
+
+        return self.using(probe_all)
+
+
+def _check_hash(member: Member, answer: BlockJson | NodeError | None) -> None:
+    """Refuse a block whose fields are not under its hash."""
+    if not isinstance(answer, HeaderJson) or not member.hashes_checkable or hash_matches(answer):
+        return
+    keys = member.endpoint.call("eth_getBlockByHash", [answer.hash, False], KEYS)
+    if keys is not None and unknown_fields(keys):
+        member.hashes_checkable = False
+        return
+    raise BadAnswer(member.label, f"the hash of block {answer.number[:18]} is not that of its header.")
