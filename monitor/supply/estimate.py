@@ -1,0 +1,181 @@
+"""Issuance without a beacon node: a known stake once, then what the execution chain shows.
+
+Stake moves only through queues with a fixed rate per epoch, so how far it can have drifted from an
+anchor is known without looking; deposits and withdrawals seen on the execution chain narrow that.
+The protocol's formula turns stake into issuance. Everything is an interval; each bound is rounded
+outwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+from monitor.supply.consensus import ParticipationRange, issuance_bounds
+from monitor.supply.issuance import Estimated, Method
+from monitor.units import Gwei, UnixTime, ceil_div, floor_div
+
+
+class StakeRules(NamedTuple):
+    """How fast stake can move. Rates are gwei an epoch."""
+
+    seconds_per_epoch: int
+    entry_gwei: int
+    exit_gwei: int
+    entry_lag_epochs: int
+    """From a deposit to its activation when nothing waits before it: finality, and the way in."""
+    exit_lag_epochs: int
+    """From leaving the active set to the payment: the delay and a whole sweep."""
+
+
+PECTRA = StakeRules(384, 256 * 10**9, 256 * 10**9, 16, 2_500)
+GLAMSTERDAM = PECTRA._replace(exit_gwei=1_400 * 10**9)
+"""EIP-8061 lets exits leave faster: 1/32768 of the stake an epoch, 1,068 ETH at 35 M ETH."""
+
+
+@dataclass(frozen=True, slots=True)
+class StakeAnchor:
+    """Stake at a known moment."""
+
+    timestamp: UnixTime
+    total_gwei: Gwei
+    """Balances and pending deposits of the whole consensus layer."""
+    active_low_gwei: Gwei
+    """Bounds of the active effective balance; equal where it is known."""
+    active_high_gwei: Gwei
+    pending_gwei: Gwei
+    """The part of `total_gwei` that waits in the deposit queue."""
+    label: str
+
+
+class Flow(NamedTuple):
+    """What entered and left in a stretch of `seconds`, as the execution chain shows it."""
+
+    seconds: int
+    deposits_gwei: Gwei
+    withdrawals_gwei: Gwei
+
+
+class Stake(NamedTuple):
+    """What is known of the consensus layer some time after the anchor. Sums are since the anchor."""
+
+    seconds: int = 0
+    deposits: int = 0
+    withdrawals: int = 0
+    queue_low: int = 0
+    queue_high: int = 0
+    issued_low: int = 0
+    issued_high: int = 0
+
+
+def estimate(
+    anchor: StakeAnchor,
+    before: Iterable[Flow],
+    within: Iterable[Flow],
+    participation: ParticipationRange,
+    rules: StakeRules = PECTRA,
+) -> Estimated:
+    """Issuance of the stretches `within`, which follow `before`, which follow the anchor without a gap.
+
+    Holds while the chain finalizes, slashings are few and deposits average half a validator or more
+    (the queue takes 16 an epoch). A stretch of a day or less each keeps the interval narrow.
+    """
+    stake = at_anchor(anchor)
+    for flow in before:
+        stake = advance(anchor, stake, flow, participation, rules)
+    start = stake
+    for flow in within:
+        stake = advance(anchor, stake, flow, participation, rules)
+    return Estimated(
+        Gwei(stake.issued_low - start.issued_low),
+        Gwei(stake.issued_high - start.issued_high),
+        Method.BOOKKEEPING,
+        anchor.label,
+        stake.seconds,
+        participation.source,
+    )
+
+
+def estimate_by_drift(
+    anchor: StakeAnchor,
+    start: UnixTime,
+    end: UnixTime,
+    participation: ParticipationRange,
+    rules: StakeRules = PECTRA,
+) -> Estimated:
+    """Issuance of (start, end], before or after the anchor, from nothing but the queues' rates."""
+    age = max(abs(anchor.timestamp - start), abs(anchor.timestamp - end))
+    epochs = ceil_div(age, rules.seconds_per_epoch)
+    _, most = issuance_bounds(anchor.active_low_gwei, anchor.active_high_gwei)
+    drift = (max(rules.entry_gwei, rules.exit_gwei) + most) * epochs
+    low, high = _issued(
+        max(anchor.active_low_gwei - drift, 0),
+        anchor.active_high_gwei + drift,
+        end - start,
+        participation,
+        rules,
+    )
+    return Estimated(Gwei(low), Gwei(high), Method.DRIFT, anchor.label, age, participation.source)
+
+
+def at_anchor(anchor: StakeAnchor) -> Stake:
+    """The state to advance from."""
+    return Stake(queue_low=anchor.pending_gwei, queue_high=anchor.pending_gwei)
+
+
+def advance(
+    anchor: StakeAnchor, stake: Stake, flow: Flow, participation: ParticipationRange, rules: StakeRules
+) -> Stake:
+    """The state after `flow`."""
+    moved = _move(stake, flow, rules)
+    # Stake wanders during the stretch: the wider of both ends' bounds holds all through it.
+    bounds = active_bounds(anchor, stake, rules), active_bounds(anchor, moved, rules)
+    low, high = _issued(
+        min(low for low, _ in bounds), max(high for _, high in bounds), flow.seconds, participation, rules
+    )
+    return moved._replace(issued_low=stake.issued_low + low, issued_high=stake.issued_high + high)
+
+
+def active_bounds(anchor: StakeAnchor, stake: Stake, rules: StakeRules) -> tuple[int, int]:
+    """The least and the most active effective balance, in gwei."""
+    epochs = ceil_div(stake.seconds, rules.seconds_per_epoch)
+    arrived = anchor.pending_gwei + stake.deposits
+    entered_low = max(arrived - stake.queue_high - rules.entry_gwei * rules.entry_lag_epochs, 0)
+    # What left was either paid, and then seen, or is still on its way.
+    unpaid = rules.exit_gwei * min(epochs, rules.exit_lag_epochs)
+    left_high = min(rules.exit_gwei * epochs, stake.withdrawals + unpaid)
+    total_high = anchor.total_gwei + stake.deposits - stake.withdrawals + max(stake.issued_high, 0)
+    # Compounding validators turn rewards into stake: all of them, at the most.
+    active_high = anchor.active_high_gwei + arrived - stake.queue_low + max(stake.issued_high, 0)
+    return (
+        max(anchor.active_low_gwei + entered_low - left_high, 0),
+        max(min(active_high, total_high - stake.queue_low), 0),
+    )
+
+
+def _move(stake: Stake, flow: Flow, rules: StakeRules) -> Stake:
+    """Deposits arrive at the start of the stretch at the earliest and at its end at the latest."""
+    turn = rules.entry_gwei * ceil_div(flow.seconds, rules.seconds_per_epoch)
+    turn_low = rules.entry_gwei * floor_div(flow.seconds, rules.seconds_per_epoch)
+    return stake._replace(
+        seconds=stake.seconds + flow.seconds,
+        deposits=stake.deposits + flow.deposits_gwei,
+        withdrawals=stake.withdrawals + flow.withdrawals_gwei,
+        queue_low=max(stake.queue_low + flow.deposits_gwei - turn, 0),
+        queue_high=max(stake.queue_high - turn_low, 0) + flow.deposits_gwei,
+    )
+
+
+def _issued(
+    active_low: int, active_high: int, seconds: int, participation: ParticipationRange, rules: StakeRules
+) -> tuple[int, int]:
+    """Bounds of the issuance of `seconds`, whatever the stake did between its bounds."""
+    least, most = issuance_bounds(Gwei(active_low), Gwei(active_high))
+    low_ratio, high_ratio = participation.ratios()
+    low = (least if low_ratio >= 0 else most) * low_ratio
+    high = (most if high_ratio >= 0 else least) * high_ratio
+    share = Fraction(seconds, rules.seconds_per_epoch)
+    low, high = low * share, high * share
+    return floor_div(low.numerator, low.denominator), ceil_div(high.numerator, high.denominator)
