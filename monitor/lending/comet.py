@@ -6,16 +6,13 @@ first. Whoever liquidates calls `absorb`, so the accrued answer is the one to wa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from monitor.errors import CannotSee
 from monitor.lending.comet_prices import Answers, Recipe, keys_of, price_of
-from monitor.lending.remedy import LiquidationTerms, Remedy, least
-from monitor.units import WAD, UnixTime, Wad, ceil_div, floor_div
+from monitor.units import WAD, UnixTime, ceil_div, floor_div
 
 INDEX_SCALE: Final = 10**15
-MAX_UINT128: Final = 2**128 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,90 +190,9 @@ def reads(market: CometMarket, account: CometAccount, key: str) -> bool:
     return any(key in keys_of(recipe) for recipe in recipes)
 
 
-@dataclass(frozen=True, slots=True)
-class CometTest:
-    """The account's health as a function of one raw answer, for the solver.
-
-    Where the contract would revert on a price nobody can absorb, so `at` says no there.
-    """
-
-    market: CometMarket
-    account: CometAccount
-    indices: Indices
-    answers: Answers
-    key: str
-
-    def at(self, tick: int) -> bool:
-        """The contract's answer with the feed at `tick`."""
-        try:
-            return is_liquidatable(self.market, self.account, self.indices, {**self.answers, self.key: tick})
-        except CannotSee:
-            return False
-
-    def over(self, low: int, high: int) -> bool | None:
-        """Proven from the bounds of every term: each price moves one way with the feed."""
-        if low == high:
-            return self.at(low)
-        try:
-            least, most = self._liquidity_bounds(low, high)
-        except CannotSee:
-            return None
-        return True if most < 0 else False if least >= 0 else None
-
-    def _liquidity_bounds(self, low: int, high: int) -> tuple[int, int]:
-        ends = [{**self.answers, self.key: tick} for tick in (low, high)]
-        owed = [debt_value(self.market, self.account, self.indices, end) for end in ends]
-        least, most = -max(owed), -min(owed)
-        for held in self.account.held:
-            factor = self.market.assets[held.asset].liquidate_factor
-            values = [collateral_value(self.market, held, factor, end) for end in ends]
-            least, most = least + min(values), most + max(values)
-        return least, most
-
-
 def principal_after_repaying(account: CometAccount, indices: Indices, amount: int) -> int:
     """The principal once `amount` of base was repaid: the contract rounds what is left up."""
     left = debt(account, indices) - amount
     if left <= 0:
         return floor_div(-left * INDEX_SCALE, indices.supply)
     return -ceil_div(left * INDEX_SCALE, indices.borrow)
-
-
-def terms(market: CometMarket, account: CometAccount, answers: Answers) -> LiquidationTerms:
-    """`absorb` takes the whole position. Raises `CannotSee` on a bad price.
-
-    The penalty is the value-weighted discount at which the protocol takes the collateral, as a
-    share of the debt closed: what the collateral is worth above what the owner is credited.
-    """
-    worth = credited = 0
-    for held in account.held:
-        worth += collateral_value(market, held, WAD, answers)
-        credited += collateral_value(market, held, market.assets[held.asset].liquidation_factor, answers)
-    penalty = floor_div((worth - credited) * WAD, credited) if credited else 0
-    return LiquidationTerms(Wad(WAD), Wad(penalty), "all collateral is taken, the rest is paid back in base")
-
-
-def remedy(
-    market: CometMarket, account: CometAccount, indices: Indices, answers: Answers, add: int
-) -> Remedy:
-    """Base to repay, or units of asset `add` to supply, so that these answers do not liquidate.
-
-    Raises `CannotSee` on a bad price.
-    """
-
-    def safe(changed: CometAccount) -> bool:
-        return not is_liquidatable(market, changed, indices, answers)
-
-    def repaid(amount: int) -> bool:
-        return safe(replace(account, principal=principal_after_repaying(account, indices, amount)))
-
-    def added(amount: int) -> bool:
-        return safe(replace(account, held=_with_more(account.held, add, amount)))
-
-    return Remedy(least(repaid, debt(account, indices)), least(added, MAX_UINT128))
-
-
-def _with_more(held: tuple[Held, ...], index: int, amount: int) -> tuple[Held, ...]:
-    balances: dict[int, int] = dict(held)
-    balances[index] = balances.get(index, 0) + amount
-    return tuple(Held(place, balances[place]) for place in sorted(balances))

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from monitor.lending.outcome import NeverByEth, NeverReason, Outcome
 from monitor.lending.remedy import LiquidationTerms, Remedy, least
+from monitor.lending.solver import outcome_of, solve
 from monitor.units import MAX_UINT256, WAD, Wad, ceil_div, floor_div
 
 MCR: Final = 11 * WAD // 10
@@ -146,7 +148,17 @@ class TroveTest:
         return gap >= system.debt * trove.debt
 
 
-def penalty_terms(trove: Entire, price_wad: int, system: System) -> LiquidationTerms:
+def outcome(trove: Entire, system: System, tick: int) -> Outcome:
+    """The trove's liquidation price in ETH/USD at `tick`. Raises `SearchExhausted`."""
+    if trove.debt == 0:
+        return NeverByEth(NeverReason.NO_DEBT)
+    found = outcome_of(solve(TroveTest(trove, system), tick), tick)
+    if found is None and system.trove_count <= 1:
+        return NeverByEth(NeverReason.NO_PRICE, "a second trove: the last one is never liquidated")
+    return found or NeverByEth(NeverReason.OUT_OF_RANGE)
+
+
+def terms(trove: Entire, price_wad: int, system: System) -> LiquidationTerms:
     """All collateral is taken; in recovery mode at most 110 % of the debt."""
     worth = floor_div(trove.coll * price_wad, WAD)
     if collateral_ratio(trove.coll, trove.debt, price_wad) >= system.mcr:

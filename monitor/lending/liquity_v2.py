@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from monitor.lending.liquity_v1 import collateral_ratio, highest_below
+from monitor.lending.outcome import NeverByEth, NeverReason, Outcome
 from monitor.lending.remedy import LiquidationTerms, Remedy
+from monitor.lending.solver import Monotone, outcome_of, solve
 from monitor.units import SECONDS_PER_YEAR, WAD, UnixTime, Wad, ceil_div, floor_div
 
 WAD_PER_TICK: Final = 10**10
@@ -126,6 +128,16 @@ class TroveV2Test:
     def __call__(self, tick: int) -> bool:
         """Liquidatable at `tick`."""
         return is_liquidatable(self.trove, self.branch, price_at(tick, self.rate))
+
+
+def outcome(trove: Latest, branch: Branch, rate: int | None, tick: int) -> Outcome:
+    """The trove's liquidation price in ETH/USD at `tick`."""
+    if trove.debt == 0:
+        return NeverByEth(NeverReason.NO_DEBT)
+    found = outcome_of(solve(Monotone(TroveV2Test(trove, branch, rate)), tick), tick)
+    if found is None and branch.trove_count <= 1:
+        return NeverByEth(NeverReason.NO_PRICE, "a second trove: the last one is never liquidated")
+    return found or NeverByEth(NeverReason.OUT_OF_RANGE)
 
 
 def liquidation_price(trove: Latest, branch: Branch) -> int | None:

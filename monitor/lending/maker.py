@@ -206,6 +206,11 @@ def outcome(vault: Vault, reading: VaultReading) -> LiquidatableBelow | AlreadyL
     return LiquidatableBelow(price, Cluster(price, price, single=True), decimals=PRICE_DECIMALS)
 
 
+def highest_eth_price(price_wad: int, ratio: int) -> int:
+    """The highest ETH price (wad) whose product with a staking token's ratio (1e18) is at most `price_wad`."""
+    return floor_div((price_wad + 1) * WAD - 1, ratio)
+
+
 def health_factor(vault: Vault, rate: int, spot: int) -> int | None:
     """Collateral at `spot` over debt, 1e18, for display; None without debt."""
     owed = vault.art * rate

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from monitor.errors import CannotSee
+from monitor.lending.carry import insensitive
+from monitor.lending.morpho_oracle import ORACLE_SCALE, ChainlinkOracle
+from monitor.lending.outcome import AlreadyLiquidatable, NeverByEth, NeverReason, Outcome
 from monitor.lending.remedy import LiquidationTerms, Remedy, least
+from monitor.lending.solver import DEFAULT_RANGE, Monotone, outcome_of, solve
 from monitor.units import WAD, UnixTime, Wad, ceil_div, floor_div
 
-ORACLE_SCALE: Final = 10**36
 VIRTUAL_SHARES: Final = 10**6
 VIRTUAL_ASSETS: Final = 1
 _MAX_INCENTIVE: Final = 115 * WAD // 100
@@ -114,74 +117,13 @@ def health_factor(market: MorphoMarket, position: MorphoPosition, price: int) ->
     return floor_div(max_borrow(position, price, market.lltv) * WAD, owed) if owed else None
 
 
-class OraclePrice(Protocol):
-    """A market's oracle as a function of the ETH/USD tick."""
-
-    def price(self, tick: int) -> int:
-        """The oracle's answer (1e36 and the tokens' decimals). Raises `CannotSee` where it reverts."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class ChainlinkOracle:
-    """MorphoChainlinkOracleV2: SCALE_FACTOR * base / quote, one floor at the end.
-
-    `base` and `quote` are the products of all answers that do not move with ETH/USD (vault assets,
-    other feeds); `base_eth` and `quote_eth` say how often ETH/USD itself is a factor.
-    """
-
-    scale_factor: int
-    base: int
-    quote: int
-    base_eth: int
-    quote_eth: int
-
-    @property
-    def eth_power(self) -> int:
-        """Direction: above 0 the price rises with ETH, below 0 it falls, 0: ETH cancels or is absent."""
-        return self.base_eth - self.quote_eth
-
-    def price(self, tick: int) -> int:
-        """The oracle's answer with ETH/USD at `tick`. Raises `CannotSee`."""
-        if tick < 0 or self.base < 0 or self.quote < 0:
-            raise CannotSee("a feed of the market's oracle answers below zero: the oracle reverts")
-        divisor = self.quote * tick**self.quote_eth
-        if divisor == 0:
-            raise CannotSee("a quote feed of the market's oracle answers zero: the oracle reverts")
-        return floor_div(self.scale_factor * self.base * tick**self.base_eth, divisor)
-
-
-class OracleInputs(NamedTuple):
-    """The answers behind an oracle: an absent feed or vault counts 1, as in the contract."""
-
-    vault_assets: int
-    feeds: tuple[int, ...]
-    eth_feeds: int
-    """How many further feeds of this side are ETH/USD itself."""
-
-
-def chainlink_oracle(scale_factor: int, base: OracleInputs, quote: OracleInputs) -> ChainlinkOracle:
-    """The oracle from its wiring. Raises `CannotSee` on a negative answer: the contract reverts."""
-    answers = (base.vault_assets, *base.feeds, quote.vault_assets, *quote.feeds)
-    if min(answers) < 0:
-        raise CannotSee("a feed of the market's oracle answers below zero: the oracle reverts")
-    return ChainlinkOracle(scale_factor, _product(base), _product(quote), base.eth_feeds, quote.eth_feeds)
-
-
-def _product(side: OracleInputs) -> int:
-    product = side.vault_assets
-    for answer in side.feeds:
-        product *= answer
-    return product
-
-
 @dataclass(frozen=True, slots=True)
 class MorphoTest:
     """A position's health as a function of the ETH/USD tick, monotone; `lltv` as in the price formula."""
 
     market: MorphoMarket
     position: MorphoPosition
-    oracle: OraclePrice
+    oracle: ChainlinkOracle
     lltv: int
 
     def __call__(self, tick: int) -> bool:
@@ -191,6 +133,46 @@ class MorphoTest:
         except CannotSee:
             return False
         return is_pre_liquidatable(self.market, self.position, price, self.lltv)
+
+
+class MarketView(NamedTuple):
+    """What the outcome needs besides the position: an accrued market, its rate now, its ETH side."""
+
+    market: MorphoMarket
+    borrow_rate: int
+    """Per second, 1e18."""
+    eth_is_loan: bool
+    """The loan token is ETH or follows it: a staking token as collateral does not move with ETH/USD."""
+
+
+def outcome(
+    view: MarketView, position: MorphoPosition, oracle: ChainlinkOracle, tick: int, lltv: int | None = None
+) -> Outcome:
+    """The position's liquidation price in ETH/USD at `tick`; `lltv` for a pre-liquidation threshold.
+
+    Raises `CannotSee` where the oracle reverts or answers zero now.
+    """
+    market, threshold = view.market, lltv or view.market.lltv
+    if position.borrow_shares == 0:
+        return NeverByEth(NeverReason.NO_DEBT)
+    price = oracle.price(tick)
+    if price == 0:
+        raise CannotSee("the market's oracle answers zero")
+    if oracle.eth_power:
+        test = MorphoTest(market, position, oracle, threshold)
+        found = outcome_of(solve(Monotone(test), tick), tick)
+        return found or NeverByEth(NeverReason.OUT_OF_RANGE)
+    return _without_eth(view, position, price, threshold)
+
+
+def _without_eth(view: MarketView, position: MorphoPosition, price: int, lltv: int) -> Outcome:
+    market = view.market
+    if is_pre_liquidatable(market, position, price, lltv):
+        return AlreadyLiquidatable(DEFAULT_RANGE.low, DEFAULT_RANGE.high)
+    if view.eth_is_loan:
+        health = floor_div(max_borrow(position, price, lltv) * WAD, debt(market, position))
+        return insensitive(health, view.borrow_rate / WAD)
+    return NeverByEth(NeverReason.NO_ETH, "a fall of the collateral against the loan token")
 
 
 def incentive_factor(lltv: int) -> int:
@@ -227,17 +209,17 @@ def pre_liquidation_terms(pre: PreLiquidation, lltv: int, debt_now: int, value: 
 def remedy(market: MorphoMarket, position: MorphoPosition, price: int, lltv: int) -> Remedy:
     """Loan units to repay, or collateral units to add, so that the position is healthy at `price` (above 0)."""
 
-    def repaid(amount: int) -> bool:
-        paid, left = _repaid(market, position, amount)
+    def enough(amount: int) -> bool:
+        paid, left = repaid(market, position, amount)
         return not is_pre_liquidatable(paid, left, price, lltv)
 
     owed = debt(market, position)
     value = ceil_div(owed * WAD, lltv)
     needed = ceil_div(value * ORACLE_SCALE, price)
-    return Remedy(least(repaid, owed), max(needed - position.collateral, 0))
+    return Remedy(least(enough, owed), max(needed - position.collateral, 0))
 
 
-def _repaid(
+def repaid(
     market: MorphoMarket, position: MorphoPosition, amount: int
 ) -> tuple[MorphoMarket, MorphoPosition]:
     """Market and position after `repay(assets)`: the shares of a repayment are rounded down."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from monitor.errors import CannotSee
@@ -9,7 +11,6 @@ from monitor.lending.comet import (
     CometAccount,
     CometAsset,
     CometMarket,
-    CometTest,
     Held,
     Indices,
     RateCurve,
@@ -17,11 +18,13 @@ from monitor.lending.comet import (
     debt,
     is_borrow_collateralized,
     is_liquidatable,
+    principal_after_repaying,
     rates,
     reads,
     supplied_base,
     utilization,
 )
+from monitor.lending.comet_outcome import CometTest, outcome, remedy, terms
 from monitor.lending.comet_prices import (
     Constant,
     Feed,
@@ -31,8 +34,17 @@ from monitor.lending.comet_prices import (
     WstEth,
     price_of,
 )
+from monitor.lending.outcome import (
+    AlreadyLiquidatable,
+    Insensitive,
+    LiquidatableAbove,
+    LiquidatableBelow,
+    NeverByEth,
+    NeverReason,
+)
+from monitor.lending.remedy import Remedy
 from monitor.lending.solver import PriceRange, solve
-from monitor.units import UnixTime
+from monitor.units import WAD, UnixTime
 from tests.support import vectors
 
 ETH = "ETH/USD"
@@ -211,3 +223,61 @@ def test_accounts_without_the_eth_feed_are_known_as_such(fields):
 
 def test_the_vectors_are_there():
     assert sum(len(market.values[0]["accounts"]) for market in MARKETS) >= 75
+
+
+def outcome_of_account(fields, recorded):
+    market, answers = market_of(fields), answers_of(fields)
+    test = CometTest(market, account_of(recorded, market), accrued(market, now_of(fields)), answers, ETH)
+    return outcome(test, eth_is_base=isinstance(market.base_price, Constant))
+
+
+@pytest.mark.parametrize("fields", MARKETS)
+def test_the_outcome_says_what_absorb_does(fields):
+    for recorded in fields["accounts"]:
+        found, boundary = outcome_of_account(fields, recorded), recorded["boundary_absorb"]
+        if recorded["absorb_succeeds"]:
+            assert isinstance(found, AlreadyLiquidatable), recorded["id"]
+        elif int(recorded["principal"]) >= 0:
+            assert found == NeverByEth(NeverReason.NO_DEBT)
+        elif boundary["tick"] is None:
+            market = market_of(fields)
+            moves = reads(market, account_of(recorded, market), ETH)
+            loop = isinstance(market.base_price, Constant) and not moves
+            assert isinstance(found, Insensitive if loop else NeverByEth), recorded["id"]
+        else:
+            shape = {"below": LiquidatableBelow, "above": LiquidatableAbove}[boundary["direction"]]
+            assert isinstance(found, shape)
+            assert found.tick == int(boundary["tick"])
+
+
+@pytest.mark.parametrize("fields", MARKETS)
+def test_a_remedy_is_the_least_that_helps(fields):
+    market, answers = market_of(fields), answers_of(fields)
+    fresh = accrued(market, now_of(fields))
+    for recorded in fields["accounts"]:
+        account = account_of(recorded, market)
+        found = remedy(market, account, fresh, answers, add=1)
+        if not is_liquidatable(market, account, fresh, answers):
+            assert found == Remedy(0, 0)
+            continue
+        for amount, still in ((found.repay - 1, True), (found.repay, False)):
+            left = replace(account, principal=principal_after_repaying(account, fresh, amount))
+            assert is_liquidatable(market, left, fresh, answers) == still
+        for amount, still in ((found.add - 1, True), (found.add, False)):
+            held = dict(account.held)
+            held[1] = held.get(1, 0) + amount
+            more = replace(account, held=tuple(Held(*pair) for pair in sorted(held.items())))
+            assert is_liquidatable(market, more, fresh, answers) == still
+
+
+@pytest.mark.parametrize("fields", MARKETS)
+def test_the_penalty_lies_between_the_assets_own(fields):
+    market, answers = market_of(fields), answers_of(fields)
+    for recorded in fields["accounts"]:
+        account = account_of(recorded, market)
+        factors = [market.assets[held.asset].liquidation_factor for held in account.held]
+        penalty = terms(market, account, answers).penalty
+        if factors:
+            floors = WAD // 10**9  # values are floored to 8 decimals
+            assert (WAD - max(factors)) * WAD // max(factors) - floors <= penalty
+            assert penalty <= (WAD - min(factors)) * WAD // min(factors) + floors

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from monitor.lending import liquity_v1, liquity_v2
+from monitor.lending.outcome import AlreadyLiquidatable, LiquidatableBelow
+from monitor.lending.remedy import Remedy
 from monitor.lending.solver import Monotone, PriceRange, solve
 from monitor.units import UnixTime
 from tests.support import vectors
@@ -156,3 +160,43 @@ def test_v2_boundaries(data, branch, scene):
 def test_the_vectors_are_there():
     assert sum(len(scene.values[-1]["accounts"]) for scene in V1) >= 2 * 5 * 20
     assert sum(len(scene.values[-1]["accounts"]) for scene in V2) >= 5 * 20
+
+
+@pytest.mark.parametrize(("data", "scene"), V1)
+def test_v1_outcome_and_remedy(data, scene):
+    system, price = system_of(data, scene), int(scene["price"])
+    for account in scene["accounts"]:
+        trove = liquity_v1.entire(trove_of(account), system)
+        found = liquity_v1.outcome(trove, system, int(scene["eth_usd_tick"]))
+        remedy = liquity_v1.remedy(trove, system, price)
+        if account["liquidate_succeeds"]:
+            assert isinstance(found, AlreadyLiquidatable), account["id"]
+            assert remedy.repay > 0
+            assert remedy.add > 0
+            less = liquity_v1.Entire(trove.coll, trove.debt - remedy.repay)
+            smaller = replace(system, debt=system.debt - remedy.repay)
+            assert not liquity_v1.is_liquidatable(less, smaller, price)
+        else:
+            assert isinstance(found, LiquidatableBelow)
+            assert found.tick == int(account["boundary_eth_tick"]["tick"])
+            assert remedy == Remedy(0, 0)
+
+
+@pytest.mark.parametrize(("data", "branch", "scene"), V2)
+def test_v2_outcome_and_remedy(data, branch, scene):
+    terms, now, price = branch_of(branch, scene), UnixTime(int(scene["block_timestamp"])), int(scene["price"])
+    for account in scene["accounts"]:
+        trove = liquity_v2.latest(trove_v2_of(account, scene), terms, now)
+        found = liquity_v2.outcome(trove, terms, rate_of(scene), int(scene["eth_usd_tick"]))
+        remedy = liquity_v2.remedy(trove, terms, price)
+        if not account["liquidate_succeeds"]:
+            assert isinstance(found, LiquidatableBelow)
+            assert found.tick == int(account["boundary_eth_tick"]["tick"])
+            assert remedy == Remedy(0, 0)
+            continue
+        assert isinstance(found, AlreadyLiquidatable), account["id"]
+        for more, still in ((-1, True), (0, False)):
+            paid = trove._replace(debt=trove.debt - remedy.repay - more)
+            richer = trove._replace(coll=trove.coll + remedy.add + more)
+            assert liquity_v2.is_liquidatable(paid, terms, price) == still
+            assert liquity_v2.is_liquidatable(richer, terms, price) == still

@@ -6,16 +6,27 @@ import pytest
 
 from monitor.errors import CannotSee
 from monitor.lending.morpho import (
+    MarketView,
     MorphoMarket,
     MorphoPosition,
     MorphoTest,
-    OracleInputs,
     accrue,
-    chainlink_oracle,
     highest_unhealthy_price,
     is_healthy,
+    outcome,
+    remedy,
+    repaid,
 )
 from monitor.lending.morpho_irm import ADAPTIVE_CURVE, AdaptiveCurve, borrow_rate
+from monitor.lending.morpho_oracle import OracleInputs, chainlink_oracle
+from monitor.lending.outcome import (
+    AlreadyLiquidatable,
+    Insensitive,
+    LiquidatableAbove,
+    LiquidatableBelow,
+    NeverByEth,
+)
+from monitor.lending.remedy import Remedy
 from monitor.lending.solver import Monotone, PriceRange, solve
 from monitor.units import WAD, UnixTime
 from tests.support import vectors
@@ -178,3 +189,35 @@ def zero_or_refused(oracle):
 
 def test_the_vectors_are_there():
     assert sum(len(market["accounts"]) for _, data in FILES for market in data["markets"]) >= 92
+
+
+@pytest.mark.parametrize(("data", "market"), MARKETS)
+def test_the_outcome_says_what_liquidate_does(data, market):
+    view = MarketView(accrued(data, market), int(market["borrowRateView"]), market["loan"] == "WETH")
+    for account in market["accounts"]:
+        found = outcome(view, position_of(account), oracle_of(data, market), eth_tick(data))
+        boundary = account["boundary_eth_tick"]
+        if account["liquidate_succeeds"]:
+            assert isinstance(found, AlreadyLiquidatable), account["id"]
+        elif boundary["tick"] is None:
+            assert isinstance(found, Insensitive if view.eth_is_loan else NeverByEth), account["id"]
+        else:
+            shape = {"below": LiquidatableBelow, "above": LiquidatableAbove}[boundary["direction"]]
+            assert isinstance(found, shape)
+            assert found.tick == int(boundary["tick"])
+
+
+@pytest.mark.parametrize(("data", "market"), MARKETS)
+def test_a_remedy_helps_and_one_unit_of_collateral_less_does_not(data, market):
+    state, price = accrued(data, market), int(market["oracle_price"])
+    for account in market["accounts"]:
+        position = position_of(account)
+        found = remedy(state, position, price, state.lltv)
+        if account["isHealthy"]:
+            assert found == Remedy(0, 0)
+            continue
+        assert is_healthy(*repaid(state, position, found.repay), price)
+        assert not is_healthy(*repaid(state, position, found.repay - 1), price)
+        more = position._replace(collateral=position.collateral + found.add)
+        assert is_healthy(state, more, price)
+        assert not is_healthy(state, more._replace(collateral=more.collateral - 1), price)

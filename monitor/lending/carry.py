@@ -1,0 +1,20 @@
+"""Positions that ETH's price does not decide: what does, and how long that takes. Estimates, for display."""
+
+from __future__ import annotations
+
+import math
+
+from monitor.lending.outcome import Insensitive
+from monitor.units import SECONDS_PER_DAY, WAD
+
+
+def insensitive(health_factor: int, net_rate_per_second: float) -> Insensitive:
+    """A healthy position (factor of 1e18 or more) whose debt outgrows its collateral at a net rate.
+
+    `net_rate_per_second`: interest owed minus growth of the collateral, 0.0 and below: no end.
+    """
+    buffer = max(health_factor, WAD) / WAD
+    days = None
+    if net_rate_per_second > 0:
+        days = math.log(buffer) / (net_rate_per_second * SECONDS_PER_DAY)
+    return Insensitive(ratio_drop=1 - 1 / buffer, carry_days=days)
