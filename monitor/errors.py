@@ -143,16 +143,11 @@ class StoreOtherChain(StoreError):
 
 
 class BrokenLink(StoreError):
-    """A block to be stored does not link to its neighbour: one of the two is not canonical.
+    """Two hashes claim one block `number`: the block's own, and the parent its successor names."""
 
-    Block `number` names `parent_hash` as its parent; the block below it, new or stored, is `found`.
-    """
-
-    def __init__(self, number: int, parent_hash: str, found: str) -> None:
+    def __init__(self, number: int, claims: tuple[str, str]) -> None:
         super().__init__(
-            f"Block {number} names {parent_hash} as its parent, but the block below it is {found}: "
-            "one of the two is not canonical."
+            f"Block {number} is claimed by {claims[0]} and by {claims[1]}: one of the two is not canonical."
         )
         self.number = number
-        self.parent_hash = parent_hash
-        self.found = found
+        self.claims = claims

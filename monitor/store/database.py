@@ -13,12 +13,12 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 from monitor import errors
@@ -48,7 +48,7 @@ class Database:
         self.connection = connection
         self._lock = lock
 
-    def __enter__(self) -> Database:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -73,7 +73,7 @@ class Database:
             return self.connection.execute(sql, parameters).fetchone()
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Generator[sqlite3.Connection]:
         """All or nothing. Inside another transaction: a savepoint of it, all or nothing as well.
 
         BEGIN IMMEDIATE: a deferred transaction that reads before it writes fails at once, whatever
@@ -95,7 +95,7 @@ class Database:
                 raise
 
     @contextmanager
-    def snapshot(self) -> Iterator[None]:
+    def snapshot(self) -> Generator[None]:
         """One consistent view for several reads; inside a transaction that view is already given."""
         if self.connection.in_transaction:
             yield

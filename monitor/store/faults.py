@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,9 @@ def _full(path: Path) -> StoreError:
 
 
 def _read_only(path: Path) -> StoreError:
-    return StoreFull(f"{SETTING}: {path} or its folder is read-only. Make both writable, or use another file.")
+    return StoreFull(
+        f"{SETTING}: {path} or its folder is read-only. Make both writable, or use another file."
+    )
 
 
 def _busy(path: Path) -> StoreError:
@@ -39,7 +41,9 @@ def _cannot_open(path: Path) -> StoreError:
 
 
 def _io(path: Path) -> StoreError:
-    return StoreError(f"{SETTING}: the disk failed while {path} was in use. Check the disk; nothing was lost.")
+    return StoreError(
+        f"{SETTING}: the disk failed while {path} was in use. Check the disk; nothing was lost."
+    )
 
 
 def translate(error: sqlite3.Error, path: Path) -> StoreError | None:
@@ -62,7 +66,7 @@ def translate(error: sqlite3.Error, path: Path) -> StoreError | None:
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Generator[None]:
     """Run the body; a sqlite3 error that has a meaning for the user is raised as that."""
     try:
         yield

@@ -14,20 +14,21 @@ Pure SQL over number ranges: a batch of 1,000 blocks touches about four hours an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 
 from monitor.domain import BlockRow
-from monitor.store import totals
+from monitor.store import columns
 from monitor.store.database import Database
 from monitor.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, BlockNumber
 
-_INSERT = "INSERT OR REPLACE INTO {table} (start, {columns}) SELECT ?1, {columns} FROM ({select}) WHERE blocks > 0"
-_COLUMNS = ", ".join(totals.COLUMNS)
+_INSERT = "INSERT INTO {table} (start, {columns}) SELECT ?1, {columns} FROM ({select}) WHERE blocks > 0"
+_COLUMNS = ", ".join(columns.COLUMNS)
 _IN_HOUR = f"number BETWEEN ?2 AND ?3 AND timestamp >= ?1 AND timestamp < ?1 + {SECONDS_PER_HOUR}"
-_HOUR = _INSERT.format(table="rollup_hour", columns=_COLUMNS, select=totals.from_blocks(_IN_HOUR))
+_HOUR = _INSERT.format(table="rollup_hour", columns=_COLUMNS, select=columns.from_blocks(_IN_HOUR))
 _IN_DAY = f"start >= ?1 AND start < ?1 + {SECONDS_PER_DAY}"
 _DAY = _INSERT.format(
-    table="rollup_day", columns=_COLUMNS, select=totals.from_rollups("rollup_hour", _IN_DAY)
+    table="rollup_day", columns=_COLUMNS, select=columns.from_rollups("rollup_hour", _IN_DAY)
 )
 
 
@@ -38,6 +39,18 @@ def refresh(db: Database, rows: Sequence[BlockRow]) -> None:
     recompute(db, spans)
 
 
+@contextmanager
+def cut_above(db: Database, number: BlockNumber) -> Generator[None]:
+    """The body deletes blocks and rollups above `number`; the hour and day it cuts through are made anew."""
+    hours = db.rows(
+        "SELECT start, first_block FROM rollup_hour WHERE last_block > ?1 AND first_block <= ?1", number
+    )
+    days = db.rows("SELECT start FROM rollup_day WHERE last_block > ?1 AND first_block <= ?1", number)
+    yield
+    recompute(db, {start: (first, number) for start, first in hours})
+    _recompute_days(db, (start for (start,) in days))
+
+
 def recompute(db: Database, spans: dict[int, tuple[int, int]]) -> None:
     """Recompute hours from the rows in a range of numbers each, then the days of those hours."""
     for hour, (first, last) in spans.items():
@@ -46,8 +59,8 @@ def recompute(db: Database, spans: dict[int, tuple[int, int]]) -> None:
     _recompute_days(db, spans)
 
 
-def _recompute_days(db: Database, hours: Iterable[int]) -> None:
-    for day in {hour - hour % SECONDS_PER_DAY for hour in hours}:
+def _recompute_days(db: Database, times: Iterable[int]) -> None:
+    for day in {time - time % SECONDS_PER_DAY for time in times}:
         db.connection.execute("DELETE FROM rollup_day WHERE start = ?", (day,))
         db.connection.execute(_DAY, (day,))
 
@@ -84,7 +97,7 @@ def _add_stored_spans(
         if hour_first > last and hour not in spans:
             break
         _widen(spans, hour, hour_first, hour_last)
-    for hour in [hour for hour in spans]:
+    for hour in tuple(spans):
         row = db.connection.execute(
             "SELECT first_block, last_block FROM rollup_hour WHERE start = ?", (hour,)
         ).fetchone()

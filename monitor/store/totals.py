@@ -1,15 +1,11 @@
-"""Totals of any set of blocks, and the one list of columns that rollups and queries are made from.
-
-    block rows --FROM_BLOCKS--> one row of COLUMNS --FROM_ROLLUPS--> one row of COLUMNS -> Totals
-
-Rows of a rollup add up to rows of a rollup, so an hour, a day and any frame go through one path.
-"""
+"""Totals of a set of blocks as exact integers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
+from monitor.store.columns import COLUMNS
 from monitor.units import (
     WEI_PER_GWEI,
     BlobGas,
@@ -20,119 +16,6 @@ from monitor.units import (
     half_up_div,
     join_wei,
 )
-
-
-class _Sum(NamedTuple):
-    """How a column is summed from block rows; a `rest` column is carried into its `whole`."""
-
-    column: str
-    of_block: str
-
-
-class _Pair(NamedTuple):
-    """Two columns that hold one sum as multiples of 10**9 and a rest below it."""
-
-    whole: str
-    rest: str
-    of_block_whole: str
-    of_block_rest: str
-
-
-def _split(whole: str, rest: str, value: str) -> _Pair:
-    return _Pair(whole, rest, f"{value} / {WEI_PER_GWEI}", f"{value} % {WEI_PER_GWEI}")
-
-
-# A fee that exists but whose burn cannot be computed is "unknown"; a fee that does not exist on the
-# fork (base fee before London, blob gas before Cancun) burns nothing and is not unknown.
-_SUMS: tuple[_Sum | _Pair, ...] = (
-    _Sum("blocks", "1"),
-    _Pair("burn_gwei", "burn_rem_wei", "burn_gwei", "burn_rem_wei"),
-    _Sum("burn_unknown", "base_fee_wei IS NOT NULL AND burn_gwei IS NULL"),
-    _Pair("blob_burn_gwei", "blob_burn_rem_wei", "blob_burn_gwei", "blob_burn_rem_wei"),
-    _Sum("blob_burn_unknown", "blob_gas_used IS NOT NULL AND blob_burn_gwei IS NULL"),
-    _Sum("fee_gas", "CASE WHEN burn_gwei IS NOT NULL THEN fee_gas END"),
-    _Sum("gas_used", "gas_used"),
-    _split("gas_limit_giga", "gas_limit_rem", "gas_limit"),
-    _Sum("blob_gas_used", "blob_gas_used"),
-    _Sum("base_fee_blocks", "base_fee_wei IS NOT NULL"),
-    _split("base_fee_sum_gwei", "base_fee_sum_rem_wei", "base_fee_wei"),
-    _Sum("blob_fee_blocks", "blob_base_fee_wei IS NOT NULL"),
-    _split("blob_fee_sum_gwei", "blob_fee_sum_rem_wei", "blob_base_fee_wei"),
-    _Sum("tx_count", "tx_count"),
-    _Sum("tx_unknown", "tx_count IS NULL"),
-    _Sum("withdrawal_count", "withdrawal_count"),
-    _Sum("withdrawals_gwei", "withdrawals_gwei"),
-    _Sum("withdrawals_unknown", "withdrawals_gwei IS NULL AND tx_count IS NULL"),
-)
-
-_FEES = (("base_fee", "base_fee_wei"), ("blob_fee", "blob_base_fee_wei"))
-_EXTREMES = tuple(
-    f"{fee}_{which}_{what}" for fee, _ in _FEES for which in ("min", "max") for what in ("wei", "block")
-)
-
-
-def _sum_columns() -> tuple[str, ...]:
-    names: list[str] = []
-    for entry in _SUMS:
-        names.extend((entry.column,) if isinstance(entry, _Sum) else (entry.whole, entry.rest))
-    return tuple(names)
-
-
-COLUMNS = ("first_block", "last_block", *_sum_columns(), *_EXTREMES)
-"""Of both rollup tables, after `start`."""
-
-
-def _summed(expression: str) -> str:
-    return f"coalesce(sum({expression}), 0)"
-
-
-def _sums(of_blocks: bool) -> str:
-    parts: list[str] = []
-    for entry in _SUMS:
-        if isinstance(entry, _Sum):
-            parts.append(f"{_summed(entry.of_block if of_blocks else entry.column)} AS {entry.column}")
-            continue
-        whole = _summed(entry.of_block_whole if of_blocks else entry.whole)
-        rest = _summed(entry.of_block_rest if of_blocks else entry.rest)
-        parts.append(f"{whole} + {rest} / {WEI_PER_GWEI} AS {entry.whole}")
-        parts.append(f"{rest} % {WEI_PER_GWEI} AS {entry.rest}")
-    return ", ".join(parts)
-
-
-def _select(table: str, where: str, of_blocks: bool) -> str:
-    """One row of `COLUMNS` over the rows of `table` that match `where`, NULL bounds if there is none.
-
-    The block of an extreme is the lowest one that has it: looked up after the extreme is known,
-    because SQLite gives "the row of the maximum" for one aggregate of a query only.
-    """
-    first, last = ("number", "number") if of_blocks else ("first_block", "last_block")
-    extremes: list[str] = []
-    found: list[str] = []
-    for fee, column in _FEES:
-        for which in ("min", "max"):
-            value, block = f"{fee}_{which}_wei", f"{fee}_{which}_block"
-            source, source_block = (column, "number") if of_blocks else (value, block)
-            extremes.append(f"{which}({source}) AS {value}")
-            found.append(value)
-            found.append(
-                f"(SELECT min({source_block}) FROM {table} WHERE {where} AND {source} = total.{value}) AS {block}"
-            )
-    inner = (
-        f"SELECT min({first}) AS first_block, max({last}) AS last_block, {_sums(of_blocks)}, "
-        f"{', '.join(extremes)} FROM {table} WHERE {where}"
-    )
-    outer = ", ".join(("first_block", "last_block", *_sum_columns(), *found))
-    return f"SELECT {outer} FROM ({inner}) AS total"
-
-
-def from_blocks(where: str) -> str:
-    """SQL for one row of `COLUMNS` over rows of `block`; `where` uses numbered parameters (?1, ?2)."""
-    return _select("block", where, of_blocks=True)
-
-
-def from_rollups(table: str, where: str) -> str:
-    """SQL for one row of `COLUMNS` over rows of a rollup table."""
-    return _select(table, where, of_blocks=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,95 @@
+"""Backup, checkpoint, size, and an audit that proves the file against itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from monitor.errors import StoreError
+from monitor.store import columns, faults
+from monitor.store.database import Database
+
+_PAGES_PER_STEP = 2_000
+"""About 8 MB at a time: the writer gets its turn between steps."""
+
+
+class Checkpoint(NamedTuple):
+    """Outcome of moving the write-ahead log into the database; `blocked` by a reader or writer."""
+
+    blocked: bool
+    log_pages: int
+    moved_pages: int
+
+
+def backup(db: Database, target: Path) -> None:
+    """Write a sound copy of a database in use to `target`, replacing an older copy only when complete."""
+    if target.absolute() == db.path.absolute():
+        raise StoreError(f"The backup cannot replace the database {db.path} itself. Name another file.")
+    partial = target.with_name(target.name + ".partial")
+    try:
+        with faults.translated(target):
+            partial.unlink(missing_ok=True)
+            with closing(sqlite3.connect(partial)) as copy:
+                db.connection.backup(copy, pages=_PAGES_PER_STEP)
+                copy.execute("PRAGMA journal_mode = DELETE")  # one file, not two
+        partial.replace(target)
+    except OSError as error:
+        raise StoreError(f"The backup {target} cannot be written ({error.strerror}).") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def checkpoint(db: Database) -> Checkpoint:
+    """Move the write-ahead log into the database and cut it to nothing, if nobody reads it right now."""
+    blocked, log, moved = db.row("PRAGMA wal_checkpoint(TRUNCATE)")
+    return Checkpoint(bool(blocked), log, moved)
+
+
+def size_bytes(db: Database) -> int:
+    """Database and write-ahead log on disk."""
+    files = (db.path, db.path.with_name(db.path.name + "-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def integrity_problems(db: Database) -> tuple[str, ...]:
+    """Everything that is wrong, in sentences; empty when the file is sound. Reads every page."""
+    with db.snapshot():
+        damage = [str(row[0]) for row in db.rows("PRAGMA integrity_check(20)") if row[0] != "ok"]
+        if damage:
+            return tuple(damage)
+        foreign = [
+            f"Table {row[0]} refers to a row of {row[2]} that is gone."
+            for row in db.rows("PRAGMA foreign_key_check")
+        ]
+        return (*foreign, *_coverage_problems(db), *_cursor_problems(db), *rollup_problems(db))
+
+
+def _coverage_problems(db: Database) -> tuple[str, ...]:
+    """Each range holds each of its blocks, and no block is outside of all ranges."""
+    sql = "SELECT first, last, (SELECT count(*) FROM block WHERE number BETWEEN first AND last) FROM coverage"
+    ranges = db.rows(sql)
+    problems = [
+        f"Blocks {first} to {last} are recorded as stored, but {stored} of {last - first + 1} are."
+        for first, last, stored in ranges
+        if stored != last - first + 1
+    ]
+    outside = db.row("SELECT count(*) FROM block")[0] - sum(stored for _, _, stored in ranges)
+    if outside:
+        problems.append(f"{outside} blocks are stored, but not recorded as stored.")
+    return tuple(problems)
+
+
+def _cursor_problems(db: Database) -> tuple[str, ...]:
+    above = db.row("SELECT count(*) FROM block WHERE number > (SELECT number FROM cursor)")[0]
+    return (f"{above} blocks are stored above the cursor.",) if above else ()
+
+
+def rollup_problems(db: Database) -> tuple[str, ...]:
+    """Hours that differ from their rows, days that differ from their hours, recomputed from nothing."""
+    return tuple(
+        f"The {period} that begins at {start} differs from the rows it was made from."
+        for period in ("hour", "day")
+        for (start,) in db.rows(columns.rollup_differences(period))
+    )
