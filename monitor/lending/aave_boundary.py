@@ -22,7 +22,6 @@ from monitor.lending.correlation import eth_ratio
 from monitor.lending.health import Form, Term, common_scale, line
 from monitor.units import BPS, WAD, floor_div, half_up_div
 
-
 _REMEMBERED: Final = 4_096
 """Prices whose values are kept: neighbouring intervals share their ends."""
 
@@ -202,7 +201,7 @@ class AaveTest:
         return form
 
     def _average_form(self, average: int) -> Form:
-        """average C - 10000 D."""
+        """Average C - 10000 D."""
         still = self._parts.still
         weights = [average] * len(self._parts.thresholds)
         return self._weighted(weights, -BPS, average * still.collateral - BPS * still.debt)

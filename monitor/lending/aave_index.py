@@ -28,7 +28,7 @@ class IndexState(NamedTuple):
 
 
 def ray_mul(a: int, b: int) -> int:
-    """a * b in ray, halves up."""
+    """The product of two rays, halves up."""
     return half_up_div(a * b, RAY)
 
 
