@@ -47,6 +47,8 @@ class Advance:
     blocks: Sequence[Block]
     gaps: Sequence[Gap]
     reorg: Reorg | None
+    ancestor: BlockRef | None
+    """With a reorg: the block that both branches build on, which stays."""
 
     @property
     def complete(self) -> bool:
@@ -102,6 +104,8 @@ class Follower:
         return Wait.OTHER_BRANCH
 
     def _follow(self, head: BlockRef, cursor: BlockRef) -> Advance | Standstill:
+        if head.parent_hash == cursor.hash:
+            return self._append(head, cursor, head.number, None)
         if head.number > cursor.number:
             following = self._source.ref(cursor.number)
             if following is None:
@@ -130,7 +134,14 @@ class Follower:
         if not blocks:
             raise BadAnswer("node", f"it has head {head.number} but no block {first}")
         self._failures = 0
-        return Advance(head, self._source.finalized(), blocks, gaps_in(blocks), _replaced_by(reorg, blocks))
+        return Advance(
+            head,
+            self._source.finalized(),
+            blocks,
+            gaps_in(blocks),
+            _replaced_by(reorg, blocks),
+            parent if reorg else None,
+        )
 
     def _skip_or_raise(
         self,
@@ -152,7 +163,7 @@ class Follower:
         blocks = _present(after)
         if not blocks:
             raise error
-        return Advance(head, self._source.finalized(), blocks, [gap, *gaps_in(blocks)], None)
+        return Advance(head, self._source.finalized(), blocks, [gap, *gaps_in(blocks)], None, None)
 
     def _first_readable(self, first: BlockNumber, last: BlockNumber) -> BlockNumber | None:
         for number in range(first, min(last, first + WALK) + 1):

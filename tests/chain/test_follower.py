@@ -217,7 +217,7 @@ def test_a_reorg_below_finalized_is_refused() -> None:
         node.mine(salt)
         memory.follow(follower)
     before = dict(memory.blocks)
-    node.reorg(10, 12, 900)
+    node.reorg(10, 12, 900, break_finality=True)
     with pytest.raises(ChainError, match="finalized"):
         follower.advance()
     assert memory.blocks == before

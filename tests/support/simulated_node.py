@@ -44,6 +44,7 @@ class SimulatedNode:
     def __init__(self, *, finality: int = 64, genesis_slots: int = 1) -> None:
         self.chain: list[Block] = [make_block(None, 0, genesis_slots)]
         self.finality = finality
+        self.final = -1
         self.lag = 0
         """Blocks by which this endpoint is behind."""
         self.down = False
@@ -55,10 +56,12 @@ class SimulatedNode:
 
     def mine(self, salt: int, slots: int = 1) -> None:
         self.chain.append(make_block(self.chain[-1].ref, salt, slots))
+        self.final = max(self.final, len(self.chain) - 1 - self.finality)
 
-    def reorg(self, depth: int, length: int, salt: int) -> None:
-        """Replace the newest `depth` blocks by `length` others."""
-        depth = min(depth, len(self.chain) - 1)
+    def reorg(self, depth: int, length: int, salt: int, *, break_finality: bool = False) -> None:
+        """Replace the newest `depth` blocks by `length` others, finalized ones only when told to."""
+        floor = 0 if break_finality else max(0, self.final)
+        depth = min(depth, len(self.chain) - 1 - floor)
         del self.chain[len(self.chain) - depth :]
         for index in range(length):
             self.mine(salt + index, 1)
@@ -69,8 +72,7 @@ class SimulatedNode:
 
     def finalized(self) -> BlockRef | None:
         self._answer()
-        number = len(self._visible()) - 1 - self.finality
-        return self.chain[number].ref if number >= 0 else None
+        return self.chain[self.final].ref if 0 <= self.final < len(self._visible()) else None
 
     def ref(self, number: BlockNumber) -> BlockRef | None:
         self._answer()
