@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from monitor.chain.blocks import BLOCK, to_ref
 from monitor.chain.features import probe
 from monitor.chain.member import Feature, Member
+from monitor.chain.pool import Pool
 from monitor.chain.quantity import address as to_address
 from monitor.chain.quantity import block_hash, data, hex_data, hex_number, int64, number
 from monitor.chain.rpc import TEXT, Call, Shape
@@ -69,18 +70,10 @@ _LOGS: Shape[list[_LogJson]] = Shape(list[_LogJson])
 Overrides = Mapping[Address, Override]
 
 
-class Members(Protocol):
-    """What a pinned reader needs of the pool."""
-
-    def using(self, work: Callable[[Member], T], needs: Feature | None = None) -> T:
-        """The result of `work` on the first endpoint that can do it."""
-        ...
-
-
 class Pinned:
     """Reads of `block`. Raises NodeError: BlockGone when no endpoint knows the block any more."""
 
-    def __init__(self, pool: Members, block: BlockRef) -> None:
+    def __init__(self, pool: Pool, block: BlockRef) -> None:
         self._pool = pool
         self.block = block
 
