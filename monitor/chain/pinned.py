@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from monitor.chain.blocks import BLOCK, to_ref
-from monitor.chain.features import probe
+from monitor.chain.features import CANARY, probe
 from monitor.chain.member import Feature, Member
 from monitor.chain.pool import Pool
 from monitor.chain.quantity import address as to_address
@@ -73,9 +73,15 @@ Overrides = Mapping[Address, Override]
 class Pinned:
     """Reads of `block`. Raises NodeError: BlockGone when no endpoint knows the block any more."""
 
+    NOBODY = Address(CANARY)
+
     def __init__(self, pool: Pool, block: BlockRef) -> None:
         self._pool = pool
         self.block = block
+
+    def chain_id(self) -> int:
+        """The chain that is read."""
+        return self._pool.chain_id()
 
     def eth_call(
         self,
@@ -128,6 +134,11 @@ class Pinned:
             return [_log(log, self.block, member.label) for log in logs]
 
         return self._pool.using(read)
+
+    def read(self, method: str, before: list[Any], after: list[Any]) -> str:
+        """The hex text that a state method answers; `before` and `after` the block among its parameters."""
+        needs = Feature.OVERRIDES if any(after) else None
+        return _raised(self._read([(method, before, after)], str, needs))[0]
 
     def _one(self, method: str, params: list[Any], convert: Callable[[str], T]) -> T:
         return _raised(self._read([(method, params, [])], convert))[0]

@@ -12,60 +12,25 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET
 
 from monitor.chain.redact import Redactor
+from monitor.chain.reply import ANY, RAW_MANY, RAW_ONE, TEXT, Call, RawReply, Reply, Shape, unwrap
 from monitor.chain.transport import Answer, Transport
 from monitor.chain.vendor import RpcError, map_error
 from monitor.errors import BadAnswer, NodeError, NodeUnavailable, RateLimited, TooLarge
 
+__all__ = ["ANY", "DEFAULT_BATCH", "DEFAULT_TIMEOUT_S", "TEXT", "Call", "Endpoint", "Shape", "unwrap"]
+
 T = TypeVar("T")
+_encode = msgspec.json.Encoder().encode
 
 DEFAULT_TIMEOUT_S = 10.0
 DEFAULT_BATCH = 100
 """Requests in a batch, until the node refuses: what most providers and geth take."""
-
-
-class Call(NamedTuple):
-    """One request."""
-
-    method: str
-    params: Sequence[Any]
-
-
-class _Reply(msgspec.Struct, Generic[T], gc=False):
-    """One answer of JSON-RPC 2.0; `result: null` is a result, a missing one is not."""
-
-    id: int | str | None = None
-    result: T | UnsetType = UNSET
-    error: RpcError | str | None = None
-
-
-class _RawReply(msgspec.Struct, gc=False):
-    """The same with nothing decoded, to find out what is wrong with it."""
-
-    id: int | str | None = None
-    result: Raw = Raw(b"")
-    error: RpcError | str | None = None
-
-
-class Shape(Generic[T]):
-    """The type that a result must have, with its decoders. Make one per module, not per call."""
-
-    def __init__(self, kind: Any) -> None:
-        self.bare: msgspec.json.Decoder[T] = msgspec.json.Decoder(kind)
-        self.one: msgspec.json.Decoder[_Reply[T]] = msgspec.json.Decoder(_Reply[kind])
-        self.many: msgspec.json.Decoder[list[_Reply[T]]] = msgspec.json.Decoder(list[_Reply[kind]])
-
-
-ANY: Shape[Any] = Shape(Any)
-TEXT: Shape[str] = Shape(str)
-RAW_ONE = msgspec.json.Decoder(_RawReply)
-RAW_MANY = msgspec.json.Decoder(list[_RawReply])
-_encode = msgspec.json.Encoder().encode
 
 
 class Endpoint:
@@ -217,14 +182,14 @@ class Endpoint:
         self._raise_rate_limit(outcomes)
         return outcomes
 
-    def _outcome(self, reply: _Reply[T], method: str) -> T | NodeError:
+    def _outcome(self, reply: Reply[T], method: str) -> T | NodeError:
         if reply.error is not None:
             return self._error(reply.error, method)
         if reply.result is UNSET:
             return BadAnswer(self.label, f"{method}: its answer has neither result nor error.")
         return reply.result
 
-    def _raw_outcome(self, reply: _RawReply, method: str, shape: Shape[T]) -> T | NodeError:
+    def _raw_outcome(self, reply: RawReply, method: str, shape: Shape[T]) -> T | NodeError:
         if reply.error is not None:
             return self._error(reply.error, method)
         if not bytes(reply.result):
@@ -308,10 +273,3 @@ def _type_problem(error: msgspec.DecodeError) -> str:
     """In the decoder's words, which name types and the path, never values."""
     text = str(error)
     return f"its answer has the wrong form: {text}." if isinstance(error, msgspec.ValidationError) else text
-
-
-def unwrap(result: T | NodeError) -> T:
-    """The value of a batch entry. Raises it where it is an error."""
-    if isinstance(result, NodeError):
-        raise result
-    return cast("T", result)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from monitor.chain.blocks import BLOCK, to_ref
+from monitor.chain.eth_config import NodeConfig, integer, read_config
 from monitor.chain.member import Member
 from monitor.chain.pool import Pool
 from monitor.chain.quantity import hex_number, int64
@@ -88,43 +89,11 @@ class Findings:
     """For the user: our table is out of date, the node has no eth_config, ..."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeConfig:
-    """What `eth_config` says about now and the future."""
-
-    schedules: tuple[BlobSchedule, ...]
-    fork_id: str | None
-    activation_time: UnixTime
-    """Of the fork in force."""
-
-
-class _BlobJson(msgspec.Struct, rename="camel"):
-    base_fee_update_fraction: int | str
-    max: int | str
-    target: int | str
-
-
-class _ForkJson(msgspec.Struct, rename="camel"):
-    activation_time: int | str
-    blob_schedule: _BlobJson | None = None
-    fork_id: str | None = None
-
-
-class _ConfigJson(msgspec.Struct, rename="camel"):
-    """Both shapes of EIP-7910: early ones had the fork id beside `current`, not inside."""
-
-    current: _ForkJson
-    next: _ForkJson | None = None
-    last: _ForkJson | None = None
-    current_fork_id: str | None = None
-
-
 class _FeeHistoryJson(msgspec.Struct, rename="camel"):
     oldest_block: int | str
     base_fee_per_blob_gas: list[str] | None = None
 
 
-_CONFIG: Shape[_ConfigJson] = Shape(_ConfigJson)
 _FEE_HISTORY: Shape[_FeeHistoryJson | None] = Shape(_FeeHistoryJson | None)
 
 
@@ -153,21 +122,6 @@ def find_blob_fees(pool: Pool, known: Chain | None, head: BlockRef) -> Findings:
     if isinstance(verdict, Mismatch):
         chosen = replace(chosen, doubt_since=_since(chosen, head))
     return Findings(chosen, verdict, tuple(notes))
-
-
-def read_config(member: Member) -> NodeConfig:
-    """`eth_config`. Raises Unsupported where the node has none, BadAnswer for nonsense."""
-    json = member.endpoint.call("eth_config", [], _CONFIG)
-    try:
-        forks = [fork for fork in (json.current, json.next, json.last) if fork is not None]
-        schedules = {s.activation_time: s for s in map(_schedule, forks) if s is not None}
-        return NodeConfig(
-            tuple(schedules[time] for time in sorted(schedules)),
-            json.current.fork_id or json.current_fork_id,
-            UnixTime(_int(json.current.activation_time)),
-        )
-    except ValueError as error:
-        raise BadAnswer(member.label, f"eth_config holds {error}.") from None
 
 
 def _verdict(pool: Pool, fees: BlobFees, head: BlockRef) -> Verdict:
@@ -234,7 +188,7 @@ def _fee_history(member: Member, first: int, head: BlockRef) -> dict[int, int]:
     fees = json.base_fee_per_blob_gas if json else None
     if json is None or not fees:
         return {}
-    oldest = _int(json.oldest_block)
+    oldest = integer(json.oldest_block)
     # The extra last entry is the block to come; a zero is "before Cancun" or "do not know".
     priced = {oldest + index: _quantity(text, member) for index, text in enumerate(fees[:count])}
     return {block: fee for block, fee in priced.items() if fee}
@@ -309,22 +263,6 @@ def _table_notes(config: NodeConfig, known: Chain) -> list[str]:
 
 def _parameters(schedule: BlobSchedule) -> tuple[int, int, int]:
     return schedule.target, schedule.max, schedule.base_fee_update_fraction
-
-
-def _schedule(fork: _ForkJson) -> BlobSchedule | None:
-    blobs = fork.blob_schedule
-    if blobs is None:
-        return None
-    return BlobSchedule(
-        UnixTime(_int(fork.activation_time)),
-        _int(blobs.target),
-        _int(blobs.max),
-        _int(blobs.base_fee_update_fraction),
-    )
-
-
-def _int(value: int | str) -> int:
-    return value if isinstance(value, int) else int64(value)
 
 
 def _quantity(text: str, member: Member) -> int:
