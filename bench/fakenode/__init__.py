@@ -1,0 +1,137 @@
+"""The fake node: compiled on first use, started for each bench, with the factors of every block it serves."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import shutil
+import subprocess
+from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from bench.report import CACHE
+
+SOURCE = Path(__file__).parent
+BLOCKS = 8192
+"""Different blocks; higher numbers repeat them, with numbers, times and hashes of their own."""
+
+
+class NoCompiler(Exception):
+    """There is no C compiler, so no fake node: the message says what to install."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What the generator put into the blocks: the sums that every client must find."""
+
+    first: int
+    burn_wei: tuple[int, ...]
+    """Base and blob burn of each block of the ring."""
+    withdrawals_gwei: tuple[int, ...]
+    txs: tuple[int, ...]
+
+    def burn(self, first: int, count: int) -> int:
+        """Exact burn of `count` blocks from number `first` on, in wei."""
+        return self._sum(self.burn_wei, first, count)
+
+    def withdrawn(self, first: int, count: int) -> int:
+        """Withdrawals of the same blocks, in gwei."""
+        return self._sum(self.withdrawals_gwei, first, count)
+
+    @staticmethod
+    def _total(ring: tuple[int, ...], upto: int) -> int:
+        rounds, rest = divmod(upto, len(ring))
+        return rounds * sum(ring) + sum(ring[:rest])
+
+    def _sum(self, ring: tuple[int, ...], first: int, count: int) -> int:
+        start = first - self.first
+        return self._total(ring, start + count) - self._total(ring, start)
+
+
+@dataclass(frozen=True, slots=True)
+class FakeNode:
+    """A running node. `first` is its oldest block."""
+
+    port: int
+    first: int
+    truth: Truth
+    pid: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def fake_node(*, latency_us: int = 0, item_us: int = 0, gzip: bool = False) -> Iterator[FakeNode]:
+    """Start a node on a free port; it ends with the block. Raises NoCompiler."""
+    factors = CACHE / "bench" / "factors.csv"
+    command = [str(binary("fakenode")), "--blocks", str(BLOCKS), "--factors", str(factors)]
+    command += ["--latency-us", str(latency_us), "--item-us", str(item_us)]
+    command += ["--gzip"] if gzip else []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port, first = map(int, process.stdout.readline().split())
+            yield FakeNode(port, first, read_truth(first, factors), process.pid)
+        finally:
+            process.kill()
+
+
+def read_truth(first: int, factors: Path) -> Truth:
+    """Multiply out the factors that the generator wrote down."""
+    with factors.open() as file:
+        rows = [{key: int(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    return Truth(
+        first,
+        tuple(
+            row["base_fee_wei"] * row["gas_used"] + row["blob_base_fee_wei"] * row["blob_gas_used"] for row in rows
+        ),
+        tuple(row["withdrawals_gwei"] for row in rows),
+        tuple(row["tx_count"] for row in rows),
+    )
+
+
+@cache
+def binary(name: str) -> Path:
+    """The compiled `fakenode` or `drain`; compiled anew when a source has changed."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        raise NoCompiler("no C compiler (cc, gcc or clang) found; install one to measure against a fast node")
+    sources = sorted([*SOURCE.glob("*.c"), *SOURCE.glob("*.h")])
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    target = CACHE / "bench" / f"{name}-{digest}"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        command = [compiler, "-O2", "-Wall", "-o", str(target), str(SOURCE / f"{name}.c")]
+        if subprocess.run([*command, "-DHAVE_ZLIB", "-lz"], capture_output=True, check=False).returncode:
+            compile_plainly(command)
+    return target
+
+
+def compile_plainly(command: list[str]) -> None:
+    """Without zlib's headers there is no `--gzip`; everything else works."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NoCompiler(f"the C compiler failed: {done.stderr.strip().splitlines()[0]}")
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What the receive-only client did."""
+
+    blocks: int
+    wall_s: float
+    cpu_s: float
+
+
+def drain(node: FakeNode, count: int, *, batch: int = 100, connections: int = 1, header: bool = False) -> Drained:
+    """Receive `count` blocks and throw them away: the limit of any client of this node."""
+    method = "eth_getHeaderByNumber" if header else "eth_getBlockByNumber"
+    command = [str(binary("drain")), *map(str, (node.port, node.first, count, batch, connections, method))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    blocks, _, wall, cpu = done.stdout.split()
+    return Drained(int(blocks), float(wall), float(cpu))

@@ -1,0 +1,306 @@
+"""Many old blocks at once: requests in flight on threads, pieces to one consumer, constant memory.
+
+    spans -> worker --\\
+    spans -> worker ---> queue of at most 8 pieces -> consumer (writes to the store)
+    spans -> worker --/
+
+Pieces come as they are ready, each tagged with its range; inside a piece every parent link has
+been checked, the joints between pieces are the store's to prove. How many workers there are is
+learned: one is fastest on loopback, sixteen at 50 ms of distance.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from monitor.chain.blocks import BLOCK, BlobFee, to_blocks
+from monitor.chain.features import probe
+from monitor.chain.member import Feature, Member
+from monitor.chain.pool import Pool
+from monitor.chain.quantity import hex_number
+from monitor.chain.receipts import with_receipts
+from monitor.chain.rpc import Call
+from monitor.domain import Block, Gap, GapKind
+from monitor.errors import BadAnswer, NodeError, NodeUnavailable, RateLimited, Unsupported, WrongChain
+from monitor.units import BlockNumber
+
+ReadBlocks = Callable[[BlockNumber, BlockNumber], Sequence[Block | None]]
+"""Blocks of an inclusive range, one entry each, as `BlockSource.blocks`: safe to call from many threads."""
+
+BATCH = 100
+MOST_IN_FLIGHT = 16
+WAITING_PIECES = 8
+ATTEMPTS = 5
+"""Reads of one span with every endpoint, before the run gives up (away) or bisects (nonsense)."""
+PAUSE_S = 0.5
+"""Before the second attempt; doubles from there. A server's own `Retry-After` goes before."""
+LONGEST_PAUSE_S = 30.0
+_TICK_S = 0.2
+
+
+class Piece(NamedTuple):
+    """Blocks `first` to `last` as far as they could be read: ascending, linked; the rest are gaps."""
+
+    first: BlockNumber
+    last: BlockNumber
+    blocks: Sequence[Block]
+    gaps: Sequence[Gap]
+
+
+def block_reader(pool: Pool, blob_fee: BlobFee, *, headers: bool = False) -> ReadBlocks:
+    """Reads old blocks from the first endpoint of `pool` that has them.
+
+    `headers` asks for headers alone where the node can give them: a tenth of the bytes, and no
+    count of transactions, no withdrawals. Block hashes are taken as the node states them: the
+    parent links of what is read end in blocks that were checked when they were followed.
+    """
+
+    def read(first: BlockNumber, last: BlockNumber) -> Sequence[Block | None]:
+        def ask(member: Member) -> Sequence[Block | None]:
+            calls = header_calls if headers and probe(member, Feature.HEADERS) else block_calls
+            answers = member.endpoint.batch(calls(first, last), BLOCK)
+            return with_receipts(member, to_blocks(answers, first, blob_fee, member.label))
+
+        return pool.using(ask)
+
+    return read
+
+
+def block_calls(first: int, last: int) -> list[Call]:
+    """Requests for blocks with the hashes of their transactions."""
+    return [Call("eth_getBlockByNumber", (hex_number(number), False)) for number in range(first, last + 1)]
+
+
+def header_calls(first: int, last: int) -> list[Call]:
+    """Requests for headers."""
+    return [Call("eth_getHeaderByNumber", (hex_number(number),)) for number in range(first, last + 1)]
+
+
+def newest_first(
+    ranges: Iterable[tuple[BlockNumber, BlockNumber]], size: int = BATCH
+) -> Iterator[tuple[BlockNumber, BlockNumber]]:
+    """Inclusive ranges cut into spans of at most `size`, from the highest block down."""
+    for first, last in sorted(ranges, reverse=True):
+        for end in range(last, first - 1, -size):
+            yield BlockNumber(max(first, end - size + 1)), BlockNumber(end)
+
+
+class Pace:
+    """How many requests to keep in flight: more while that pays, half when the node asks for a pause."""
+
+    GAIN = 1.2
+    """A doubling that brings less than this much more speed is taken back."""
+    IDLE = 0.3
+    """Below this share of idle time the limit is this process, and more requests only cost memory."""
+    HOLD = 8
+    """Periods before a doubling that did not pay is tried again."""
+
+    def __init__(self, start: int = 1, most: int = MOST_IN_FLIGHT) -> None:
+        self.wanted = min(start, most)
+        self._most = most
+        self._hold = 0
+        self._before: tuple[int, float] | None = None
+
+    def observed(self, speed: float, idle: float) -> None:
+        """One period went by with this many blocks a second and this share of idle time."""
+        if self._before is not None:
+            wanted, before = self._before
+            self._before = None
+            if speed < self.GAIN * before:
+                self.wanted = min(wanted, self.wanted)
+                self._hold = self.HOLD
+        if self._hold:
+            self._hold -= 1
+        elif idle > self.IDLE and self.wanted < self._most:
+            self._before = (self.wanted, speed)
+            self.wanted = min(2 * self.wanted, self._most)
+
+    def refused(self) -> None:
+        """The node asked for a pause."""
+        self.wanted = max(1, self.wanted // 2)
+        self._before = None
+        self._hold = self.HOLD
+
+
+class Bulk:
+    """Reads spans of blocks with several requests in flight.
+
+    `pieces` raises NodeUnavailable when no endpoint answers any more, WrongChain at once; single
+    blocks that stay unreadable are gaps in their piece. Ends early, without an error and within
+    `_TICK_S`, when `cancel` is set; calls then in flight run out in daemon threads.
+    """
+
+    def __init__(self, read: ReadBlocks, cancel: threading.Event, pace: Pace | None = None) -> None:
+        self._read = read
+        self._cancel = cancel
+        self._pace = pace or Pace()
+        self._stop = threading.Event()
+        self._take = threading.Lock()
+        self._working = 0
+        self._ready: queue.Queue[Piece | Exception | None] = queue.Queue(WAITING_PIECES)
+
+    def pieces(self, spans: Iterable[tuple[BlockNumber, BlockNumber]]) -> Iterator[Piece]:
+        """What `spans` hold, in the order in which it arrives."""
+        work = iter(spans)
+        meter = _Meter(self._pace)
+        try:
+            while self._hire(work):
+                result = self._next()
+                if isinstance(result, Exception):
+                    raise result
+                if result is not None:
+                    meter.count(len(result.blocks))
+                    yield result
+        finally:
+            self._stop.set()
+
+    def _hire(self, work: Iterator[tuple[BlockNumber, BlockNumber]]) -> bool:
+        """Start the workers that are wanted and have something to do; False when all is delivered."""
+        if self._cancel.is_set():
+            return False
+        while self._working < self._pace.wanted:
+            with self._take:
+                span = next(work, None)
+            if span is None:
+                break
+            self._working += 1
+            threading.Thread(target=self._work, args=(span, work), name="bulk", daemon=True).start()
+        return self._working > 0 or not self._ready.empty()
+
+    def _next(self) -> Piece | Exception | None:
+        """The next result; None when a worker has ended or the run is cancelled."""
+        while not self._cancel.is_set():
+            try:
+                result = self._ready.get(timeout=_TICK_S)
+            except queue.Empty:
+                continue
+            if result is None:
+                self._working -= 1
+            return result
+        return None
+
+    def _work(
+        self, span: tuple[BlockNumber, BlockNumber] | None, work: Iterator[tuple[BlockNumber, BlockNumber]]
+    ) -> None:
+        """One worker: spans until there are none or fewer workers are wanted."""
+        try:
+            while span is not None and self._put(self._piece(*span)):
+                with self._take:
+                    span = next(work, None) if self._working <= self._pace.wanted else None
+        except Exception as error:  # noqa: BLE001 - handed to the consumer, which raises it
+            self._put(error)
+        self._put(None)
+
+    def _put(self, result: Piece | Exception | None) -> bool:
+        """Hand over, waiting while the consumer is behind; False when nobody wants it any more."""
+        while not (self._stop.is_set() or self._cancel.is_set()):
+            try:
+                self._ready.put(result, timeout=_TICK_S)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def _piece(self, first: BlockNumber, last: BlockNumber) -> Piece:
+        """A span, bisected as long as part of it is nonsense: one bad block costs only itself."""
+        try:
+            return _as_piece(first, last, self._patiently(first, last))
+        except (NodeUnavailable, WrongChain):
+            raise
+        except NodeError as error:
+            if first == last or isinstance(error, Unsupported):
+                return Piece(first, last, (), (Gap(GapKind.BLOCKS, first, last, error.problem),))
+        middle = BlockNumber((first + last) // 2)
+        low, high = self._piece(first, middle), self._piece(BlockNumber(middle + 1), last)
+        return Piece(first, last, (*low.blocks, *high.blocks), (*low.gaps, *high.gaps))
+
+    def _patiently(self, first: BlockNumber, last: BlockNumber) -> Sequence[Block | None]:
+        """Read a span, again after a pause while the node is away or its answer does not link."""
+        pause = PAUSE_S
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                blocks = self._read(first, last)
+                _check_links(blocks)
+            except RateLimited as error:
+                self._pace.refused()
+                pause = max(pause, error.retry_after_s or 0.0)
+                self._pause(attempt, error, pause)
+            except NodeUnavailable as error:
+                self._pause(attempt, error, pause)
+            except BrokenPiece as error:
+                self._pause(attempt, error, 0.0)
+            else:
+                return blocks
+            pause = min(2 * pause, LONGEST_PAUSE_S)
+        raise AssertionError("the last attempt raises")
+
+    def _pause(self, attempt: int, error: NodeError, seconds: float) -> None:
+        """Wait before the next attempt. Raises `error` when there is none, or when the run ends."""
+        until = time.monotonic() + min(seconds, LONGEST_PAUSE_S)
+        while (left := until - time.monotonic()) > 0:
+            if self._stop.wait(min(left, _TICK_S)) or self._cancel.is_set():
+                raise error
+        if attempt == ATTEMPTS:
+            raise error
+
+
+class BrokenPiece(BadAnswer):
+    """Blocks of one answer that do not build on each other."""
+
+
+class _Meter:
+    """Tells the pace how fast pieces come and how much of the time this process had nothing to do."""
+
+    PERIOD_S = 0.1
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._start()
+
+    def _start(self) -> None:
+        self._pieces = 0
+        self._blocks = 0
+        self._wall = time.monotonic()
+        self._cpu = time.process_time()
+
+    def count(self, blocks: int) -> None:
+        """A piece has arrived."""
+        self._pieces += 1
+        self._blocks += blocks
+        wall = time.monotonic() - self._wall
+        if self._pieces < max(8, 2 * self._pace.wanted) or wall < self.PERIOD_S:
+            return
+        idle = 1.0 - (time.process_time() - self._cpu) / wall
+        self._pace.observed(self._blocks / wall, idle)
+        self._start()
+
+
+def _check_links(blocks: Sequence[Block | None]) -> None:
+    below: Block | None = None
+    for block in blocks:
+        if (
+            below is not None
+            and block is not None
+            and (block.ref.parent_hash != below.ref.hash or block.ref.timestamp < below.ref.timestamp)
+        ):
+            raise BrokenPiece("node", f"block {block.ref.number} does not build on block {below.ref.number}")
+        below = block
+
+
+def _as_piece(first: BlockNumber, last: BlockNumber, answers: Sequence[Block | None]) -> Piece:
+    """Blocks that the node has; runs of those that it has not are gaps."""
+    blocks = [block for block in answers if block is not None]
+    if len(blocks) == last - first + 1:
+        return Piece(first, last, blocks, ())
+    present = {block.ref.number for block in blocks}
+    gaps: list[Gap] = []
+    for number in range(first, last + 1):
+        if number in present:
+            continue
+        start = gaps.pop().first if gaps and gaps[-1].last == number - 1 else BlockNumber(number)
+        gaps.append(Gap(GapKind.BLOCKS, start, BlockNumber(number), "the node does not have it"))
+    return Piece(first, last, blocks, gaps)
