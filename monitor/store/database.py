@@ -140,6 +140,15 @@ def open_writer(path: Path, *, synchronous: Synchronous = Synchronous.NORMAL) ->
     return _proved_writable(Database(path, connection, lock))
 
 
+def open_beside(path: Path, *, synchronous: Synchronous = Synchronous.NORMAL) -> Database:
+    """A write connection next to a daemon that may own the file: for backfill, repair, acknowledgements.
+
+    Its transactions must be short. Raises as `open_reader`: it neither creates nor migrates.
+    """
+    open_reader(path).close()
+    return _proved_writable(Database(path, _connect(path, "rw", synchronous)))
+
+
 def open_reader(path: Path) -> Database:
     """A read-only connection that works while the daemon writes. Raises as `open_writer`."""
     if not path.is_file():

@@ -1,0 +1,235 @@
+"""The process: settings in, threads and signals wired, until somebody stops it.
+
+main thread        head loop on the monotonic clock: tick, mend gaps when idle
+scheduler threads  checkpoint, audit, heartbeat: nothing that the head waits for
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from threading import Event
+from types import FrameType
+from typing import Any
+
+from monitor.chain.clock import SystemClock
+from monitor.chain.connect import connect, genesis_hash
+from monitor.chain.endpoints import Endpoints
+from monitor.chain.follower import Advance, Standstill, Wait
+from monitor.chain.member import EndpointHealth
+from monitor.chain.wakeup import Wakeup
+from monitor.config import Settings
+from monitor.domain import Block
+from monitor.errors import ChainError, NodeError, StoreError
+from monitor.ports import Clock
+from monitor.repair import due, repair
+from monitor.store import events, identity, ledger, maintenance
+from monitor.store.database import Database, open_beside, open_writer
+from monitor.supply.burn import burn_of
+from monitor.tick import Tick
+from monitor.units import format_eth, format_gwei
+
+log = logging.getLogger("ethmon")
+
+REPAIR_EVERY_S = 30.0
+CHECKPOINT_EVERY_S = 3_600
+STALE_HEAD_S = 60
+"""Five slots without a block: said once, and again when it is over."""
+STOP_WITHIN_S = 10
+
+Observer = Callable[[Advance | Standstill], None]
+
+
+class Daemon:
+    """Follows the chain of `settings` into its database until `stop`."""
+
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, observer: Observer | None = None
+    ) -> None:
+        self._settings = settings
+        self._clock: Clock = clock or SystemClock()
+        self._observer = observer
+        self._stopping = Event()
+        self._wake = Event()
+        self._source: Endpoints | None = None
+        self._trouble: str | None = None
+        self._stale = False
+        self._health: dict[str, str] = {}
+        self._repair_at = 0.0
+
+    def stop(self) -> None:
+        """End after the tick in progress; calls that wait for a node are broken off."""
+        self._stopping.set()
+        self._wake.set()
+        if self._source is not None:
+            self._source.abort()
+
+    def run(self) -> None:
+        """Run until stopped. Raises ConfigError, StoreError or NodeError when it cannot start."""
+        with open_writer(self._settings.db) as db:
+            self._source = connect(self._settings, self._clock, identity.chain_id(db))
+            identity.bind_chain(db, self._source.chain_id(), genesis_hash(self._source), self._clock.now())
+            self._say_start(db)
+            with ExitStack() as running:
+                running.callback(self._source.close)
+                running.callback(lambda: events.record_event(db, self._clock.now(), "stop"))
+                self._start_wakeup(running)
+                self._start_jobs(running)
+                self._loop(db, self._source)
+        log.info("stopped")
+
+    def _loop(self, db: Database, source: Endpoints) -> None:
+        tick = Tick(source, db, self._clock, start_blocks=self._settings.start_blocks)
+        while not self._stopping.is_set():
+            step = self._tick(tick, db)
+            self._record_health(db, source)
+            if isinstance(step, Advance) and not step.complete:
+                continue
+            if isinstance(step, Standstill):
+                self._mend(db, source)
+            self._wake.wait(self._settings.poll_seconds)
+            self._wake.clear()
+
+    def _tick(self, tick: Tick, db: Database) -> Advance | Standstill | None:
+        """One pass; a failure is said once and tried again at the next poll."""
+        try:
+            step = tick.run()
+        except NodeError as error:
+            self._in_trouble(db, "node", str(error))
+        except ChainError as error:
+            self._in_trouble(db, "chain", str(error))
+        else:
+            self._out_of_trouble(db)
+            self._say(step)
+            self._watch_age(db, step)
+            if self._observer is not None:
+                self._observer(step)
+            return step
+        return None
+
+    def _mend(self, db: Database, source: Endpoints) -> None:
+        """Read gaps again, a few at a time, while there is nothing else to do."""
+        if self._clock.monotonic() < self._repair_at:
+            return
+        self._repair_at = self._clock.monotonic() + REPAIR_EVERY_S
+        records = due(db, self._clock)[:10]
+        if not records:
+            return
+        try:
+            result = repair(source, db, self._clock, records, cancel=self._stopping)
+        except NodeError as error:
+            log.warning("gaps could not be read again: %s", error)
+            return
+        log.info("read %d blocks of gaps again, %d are complete now", result.asked, result.closed)
+
+    def _in_trouble(self, db: Database, kind: str, problem: str) -> None:
+        if self._stopping.is_set() or problem == self._trouble:
+            return
+        level = logging.ERROR if kind == "chain" else logging.WARNING
+        log.log(level, "cannot see the chain: %s", problem)
+        if self._trouble is None or kind == "chain":
+            events.record_event(db, self._clock.now(), f"{kind}_trouble", problem)
+        self._trouble = problem
+
+    def _out_of_trouble(self, db: Database) -> None:
+        if self._trouble is not None:
+            log.info("the chain is seen again")
+            events.record_event(db, self._clock.now(), "seen_again")
+            self._trouble = None
+
+    def _watch_age(self, db: Database, step: Advance | Standstill) -> None:
+        age = self._clock.now() - step.head.timestamp
+        stale = age > STALE_HEAD_S and (isinstance(step, Standstill) or step.complete)
+        if stale and not self._stale:
+            log.warning("the head %s is %d s old", f"{step.head.number:,}", age)
+            events.record_event(db, self._clock.now(), "head_stale", f"block {step.head.number}, {age} s old")
+        self._stale = stale
+
+    def _record_health(self, db: Database, source: Endpoints) -> None:
+        for health in source.health():
+            state = _summary(health)
+            if self._health.get(health.label) != state:
+                self._health[health.label] = state
+                events.record_endpoint(
+                    db, self._clock.now(), health.label, health.state.value, health.last_error or ""
+                )
+
+    def _start_wakeup(self, running: ExitStack) -> None:
+        if self._settings.eth_ws_url:
+            wakeup = Wakeup(self._settings.eth_ws_url, self._wake)
+            wakeup.start()
+            running.callback(wakeup.stop)
+
+    def _start_jobs(self, running: ExitStack) -> None:
+        from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED
+        from apscheduler.schedulers.background import BackgroundScheduler
+
+        scheduler: Any = BackgroundScheduler(
+            timezone="UTC",
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+        scheduler.add_listener(_say_job_failure, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
+        scheduler.add_job(self._checkpoint, "interval", seconds=CHECKPOINT_EVERY_S, id="checkpoint")
+        scheduler.start()
+        running.callback(lambda: scheduler.shutdown(wait=True))
+
+    def _checkpoint(self) -> None:
+        with open_beside(self._settings.db) as db:
+            maintenance.checkpoint(db)
+
+    def _say_start(self, db: Database) -> None:
+        assert self._source is not None
+        cursor = ledger.cursor(db)
+        at = f"continues after block {cursor.number:,}" if cursor else "starts a new ledger"
+        log.info("chain %d, database %s: %s", self._source.chain_id(), self._settings.db, at)
+        events.record_event(db, self._clock.now(), "start")
+
+    def _say(self, step: Advance | Standstill) -> None:
+        if isinstance(step, Standstill):
+            if step.why is not Wait.UP_TO_DATE:
+                log.debug("block %s: %s", f"{step.head.number:,}", step.why.value)
+            return
+        if step.reorg is not None:
+            log.warning(
+                "reorg: %d blocks above %s were replaced", step.reorg.depth, f"{step.reorg.ancestor:,}"
+            )
+        for gap in step.gaps:
+            log.warning("gap: blocks %s to %s: %s", f"{gap.first:,}", f"{gap.last:,}", gap.cause)
+        if len(step.blocks) > 3:
+            log.info("read %d blocks up to %s", len(step.blocks), f"{step.blocks[-1].ref.number:,}")
+        else:
+            for block in step.blocks:
+                log.info(describe(block))
+
+
+def describe(block: Block) -> str:
+    """One line about a block: `block 26,050,794  base fee 0.532 gwei  burned 0.0191 ETH  blobs 0.0000 ETH`."""
+    burn = burn_of(block.row)
+    fee = "none" if block.row.base_fee_wei is None else f"{format_gwei(block.row.base_fee_wei, 4)} gwei"
+    base = "not known" if burn.base_wei is None else f"{format_eth(burn.base_wei, 6)} ETH"
+    blob = "not known" if burn.blob_wei is None else f"{format_eth(burn.blob_wei, 6)} ETH"
+    return f"block {block.ref.number:,}  base fee {fee}  burned {base}  by blobs {blob}"
+
+
+def handle_signals(daemon: Daemon) -> None:
+    """SIGTERM and ctrl-C end the daemon cleanly; a second one ends it at once."""
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        daemon.stop()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+
+
+def _summary(health: EndpointHealth) -> str:
+    return f"{health.state.value}|{health.last_error or ''}"
+
+
+def _say_job_failure(event: Any) -> None:
+    problem = getattr(event, "exception", None)
+    log.error("job %s failed: %s", event.job_id, type(problem).__name__ if problem else "it was missed")
+    if isinstance(problem, StoreError | NodeError):
+        log.error("%s", problem)
