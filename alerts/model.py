@@ -354,10 +354,14 @@ class Message:
     severity: Severity
     transition: Transition
     title: str
+    topic: str = ""
+    """What it is about, without numbers: the subject of the mail thread."""
     lead: str = ""
     facts: tuple[Fact, ...] = ()
     fixes: tuple[str, ...] = ()
     items: tuple[Item, ...] = ()
+    more: int = 0
+    """Items left out because there was no room."""
     links: tuple[Link, ...] = ()
     footer: str = ""
     chart: ChartRequest | None = None
