@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from monitor.localnet.aave_v3 import ETH_FEED, FEEDS, Market
+from monitor.localnet.aave_v3 import ETH_FEED, FEEDS, VARIABLE_RATE, Market
+from monitor.localnet.artifacts import Contract
+from monitor.localnet.deployer import transaction
 from monitor.units import BPS, TICKS_PER_USD, WAD, Address, Tick, floor_div
 
 WHALE_PRICE_USD = 1780
@@ -35,21 +37,58 @@ class Cast(NamedTuple):
     """Without a part."""
 
 
-def open_positions(market: Market) -> Cast:
-    """Fund the market and open the three positions, at the feeds' first prices."""
+class Move(NamedTuple):
+    """A transaction to come."""
+
+    sender: Address
+    contract: Contract
+    function: str
+    args: tuple[Any, ...]
+
+    def request(self) -> dict[str, str]:
+        """As `eth_sendTransaction` wants it, without gas and fees."""
+        return transaction(self.contract, self.function, *self.args, sender=self.sender)
+
+
+def fund(market: Market) -> Cast:
+    """Fill the pool and give every actor its tokens. No position is open after it."""
     _, lender, whale, loop, short, liquidator, *others = market.deployer.accounts
     for dollar in ("USDT", "USDC"):
         market.supply(dollar, lender, 10**9 * _USD)
     market.supply("WETH", lender, 10**6 * WAD)
-    market.supply("WETH", whale, WHALE_WETH * WAD)
-    market.borrow("USDT", whale, whale_debt())
-    market.supply("wstETH", loop, LOOP_WSTETH * WAD)
-    market.set_emode(loop, 1)
-    market.borrow("WETH", loop, LOOP_DEBT_WETH * WAD)
-    market.supply("USDC", short, SHORT_USDC * _USD)
-    market.borrow("WETH", short, short_debt())
+    market.mint("WETH", whale, WHALE_WETH * WAD)
+    market.mint("wstETH", loop, LOOP_WSTETH * WAD)
+    market.mint("USDC", short, SHORT_USDC * _USD)
     market.mint("USDT", liquidator, 10**9 * _USD)
     return Cast(lender, whale, loop, short, liquidator, tuple(others))
+
+
+def opening_moves(market: Market, cast: Cast) -> list[Move]:
+    """The transactions that open the three positions, in order."""
+
+    def supply(who: Address, token: str, amount: int) -> Move:
+        return Move(who, market.pool, "supply", (market.tokens[token], amount, who, 0))
+
+    def borrow(who: Address, token: str, amount: int) -> Move:
+        return Move(who, market.pool, "borrow", (market.tokens[token], amount, VARIABLE_RATE, 0, who))
+
+    return [
+        supply(cast.whale, "WETH", WHALE_WETH * WAD),
+        borrow(cast.whale, "USDT", whale_debt()),
+        supply(cast.loop, "wstETH", LOOP_WSTETH * WAD),
+        Move(cast.loop, market.pool, "setUserEMode", (1,)),
+        borrow(cast.loop, "WETH", LOOP_DEBT_WETH * WAD),
+        supply(cast.short, "USDC", SHORT_USDC * _USD),
+        borrow(cast.short, "WETH", short_debt()),
+    ]
+
+
+def open_positions(market: Market) -> Cast:
+    """Fund everybody and open the positions at once, on a chain that automines."""
+    cast = fund(market)
+    for move in opening_moves(market, cast):
+        market.deployer.send(move.contract, move.function, *move.args, sender=move.sender)
+    return cast
 
 
 def whale_debt() -> int:

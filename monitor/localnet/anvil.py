@@ -9,11 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import msgspec
 
 from monitor.errors import LocalnetError
 from monitor.localnet.control import Control
@@ -38,21 +40,27 @@ class ChainSpec:
 
     chain_id: int = 1337
     hardfork: str = "prague"
-    """Anvil's blob maths is Prague's under every fork: only with "prague" is it right."""
     timestamp: UnixTime = GENESIS_TIME
-    """Time of block 0."""
+    """Time of block 0. Anvil takes the blob schedule for the *excess* from mainnet's calendar and the one
+    for the fee from `hardfork`, and `eth_config` shows the latter. They agree for chain id 1 with "prague"
+    between 1746612311 and 1764798550; elsewhere only while no block has more than 6 blobs."""
     block_interval_s: int = 12
     gas_limit: int = 30_000_000
     accounts: int = 10
     balance_eth: int = 10_000
     automine: bool = False
     base_fee_wei: int = 1_000_000_000
+    alloc: Mapping[str, Any] | None = None
+    """Accounts of block 0, see `Control.state`; the funded ones are added."""
+    excess_blob_gas: int = 0
+    """Of block 1, for a blob fee that is not 1 wei. Anvil never goes below it without chain id 1."""
     extra: tuple[str, ...] = ()
     """Further Anvil options."""
 
-    def options(self) -> list[str]:
-        """Anvil's command line for this chain."""
+    def options(self, folder: Path) -> list[str]:
+        """Anvil's command line for this chain; a genesis file goes into `folder`."""
         return [
+            *self._genesis(folder),
             *("--chain-id", str(self.chain_id), "--hardfork", self.hardfork),
             *("--timestamp", str(self.timestamp), "--gas-limit", str(self.gas_limit)),
             *("--accounts", str(self.accounts), "--balance", str(self.balance_eth)),
@@ -60,6 +68,22 @@ class ChainSpec:
             *([] if self.automine else ["--no-mining"]),
             *self.extra,
         ]
+
+    def _genesis(self, folder: Path) -> list[str]:
+        if self.alloc is None and not self.excess_blob_gas:
+            return []
+        genesis = {
+            "config": {"chainId": self.chain_id},
+            "timestamp": hex(self.timestamp),
+            "gasLimit": hex(self.gas_limit),
+            "baseFeePerGas": hex(self.base_fee_wei),
+            "excessBlobGas": hex(self.excess_blob_gas),
+            "difficulty": "0x0",
+            "alloc": self.alloc or {},
+        }
+        path = folder / "genesis.json"
+        path.write_bytes(msgspec.json.encode(genesis))
+        return ["--init", str(path)]
 
 
 def binary(node_modules: Path) -> Path:
@@ -94,6 +118,7 @@ class Anvil:
         try:
             self.control.call("anvil_setLoggingEnabled", False)  # noqa: FBT003 - a parameter of the node's
             self.control.set_block_interval(spec.block_interval_s)
+            self.control.follow_base_fee_rule()
         except BaseException:
             self.stop()
             raise
@@ -108,7 +133,7 @@ class Anvil:
         command = [str(program), "--host", HOST, "--port", "0", "--cache-path", str(folder / "cache")]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - our own package, fixed options
-                [*command, *spec.options()],
+                [*command, *spec.options(folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +11,8 @@ import msgspec
 
 from monitor.chain.transport import Transport
 from monitor.errors import LocalnetError, NodeError
-from monitor.units import Address, BlockHash, BlockNumber, UnixTime, Wei
+from monitor.supply.burn import next_base_fee_wei
+from monitor.units import Address, BlockHash, BlockNumber, Gas, UnixTime, Wei
 
 CALL_DEADLINE_S = 60
 _WORD_HEX = 64
@@ -100,14 +102,21 @@ class Control:
 
         `transactions` are put into the new blocks: (raw transaction or request, block index from 0).
         The base fee after it does not follow EIP-1559 (Anvil goes on from the discarded head); use
-        `replace_branch` where that matters.
+        `roll_back` and mine anew where that matters.
         """
         self.call("anvil_reorg", depth, [list(pair) for pair in transactions])
         return self.block_hash()
 
-    def rollback(self, depth: int) -> None:
-        """Drop the last `depth` blocks."""
+    def roll_back(self, depth: int) -> None:
+        """Drop the last `depth` blocks and their transactions."""
         self.call("anvil_rollback", depth)
+        self.follow_base_fee_rule()
+
+    def follow_base_fee_rule(self) -> None:
+        """Give the next block the base fee that EIP-1559 wants: Anvil's is wrong after block 0 and a rollback."""
+        head = self.block()
+        gas_limit, gas_used = Gas(int(head["gasLimit"], 16)), Gas(int(head["gasUsed"], 16))
+        self.set_next_base_fee(next_base_fee_wei(gas_limit, gas_used, Wei(int(head["baseFeePerGas"], 16))))
 
     def set_next_base_fee(self, base_fee_wei: Wei | int) -> None:
         """The base fee of the next block; the one after follows EIP-1559 again."""
@@ -172,13 +181,30 @@ class Control:
         """The funded accounts that the node signs for, lower case."""
         return [Address(a.lower()) for a in self.call("eth_accounts")]
 
-    def dump_state(self) -> str:
-        """The whole state with its history, for `load_state`."""
-        return self.call("anvil_dumpState", True)  # noqa: FBT003 - a parameter of the node's
+    def state(self) -> dict[str, Any]:
+        """All accounts as a genesis file wants them in `alloc`."""
+        packed: str = self.call("anvil_dumpState")
+        dump = msgspec.json.decode(gzip.decompress(bytes.fromhex(packed[2:])), type=_Dump)
+        return {address: account.as_genesis() for address, account in dump.accounts.items()}
 
-    def load_state(self, dump: str) -> None:
-        """Take over a dumped state."""
-        self.call("anvil_loadState", dump)
+
+class _Account(msgspec.Struct):
+    nonce: str | int
+    balance: str
+    code: str
+    storage: dict[str, str]
+
+    def as_genesis(self) -> dict[str, Any]:
+        return {
+            "nonce": hex(int(self.nonce)),
+            "balance": self.balance,
+            "code": self.code,
+            "storage": {slot: word(int(value, 16)) for slot, value in self.storage.items()},
+        }
+
+
+class _Dump(msgspec.Struct):
+    accounts: dict[str, _Account]
 
 
 class _Error(msgspec.Struct):

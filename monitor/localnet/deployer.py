@@ -28,6 +28,10 @@ class Deployer:
         self._find = find
         self._libraries: dict[str, Address] = {}
 
+    def on(self, control: Control) -> Deployer:
+        """The same hand on another chain."""
+        return Deployer(control, self._find)
+
     def deploy(self, name: str, *args: Any) -> Contract:
         """Deploy by name, with the libraries that it needs (each once)."""
         return self.deploy_artifact(self._find(name), *args)
