@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from monitor.store import alert_tables
+
 APPLICATION_ID = 0x6574686D
 """'ethm' in the file header: told from any other SQLite file."""
 
@@ -32,6 +34,7 @@ KEPT_ON_ROLLBACK = {
     "endpoint_event": "wall-clock history of endpoints",
     "event": "wall-clock history of the daemon",
     "setting": "choices, not facts of the chain",
+    **alert_tables.KEPT,
 }
 
 # a * g / 10**9 and a * g % 10**9 with no intermediate above the result: each factor is split.
@@ -205,6 +208,6 @@ def ledger(db: Any) -> None:
         db.execute(f"CREATE INDEX rollup_{period}_last_block ON rollup_{period} (last_block)")
 
 
-MIGRATIONS: tuple[Callable[[Any], None], ...] = (ledger,)
+MIGRATIONS: tuple[Callable[[Any], None], ...] = (ledger, alert_tables.alerting)
 VERSION = len(MIGRATIONS)
 """Kept in `PRAGMA user_version`, set in the transaction of each migration."""
