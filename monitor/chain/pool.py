@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from monitor.chain.blocks import BLOCK, to_ref
 from monitor.chain.member import EndpointHealth, Feature, Member, State
@@ -154,6 +154,12 @@ class Pool:
         """Close idle connections."""
         for member in self._members:
             member.endpoint.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _candidates(self) -> list[Member]:
         """Whom to ask, best first: usable ones, then lagging ones, then those whose pause is over soonest."""

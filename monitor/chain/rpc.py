@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -78,6 +78,12 @@ class Endpoint:
     def close(self) -> None:
         """Close idle connections."""
         self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def abort(self) -> None:
         """Make every call, in progress or to come, fail at once."""
