@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -43,11 +44,17 @@ def emit_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, title:
 
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for index, name in enumerate(columns):
-        numeric = bool(rows) and all(isinstance(row[index], int | float | None) for row in rows)
+        numeric = bool(rows) and all(_is_figure(row[index]) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_plain(cell) for cell in row))
     console().print(table)
+
+
+def _is_figure(cell: Cell) -> bool:
+    if isinstance(cell, str):
+        return re.fullmatch(r"(≥ )?-?[$]?[\d,]+(\.\d+)?( ?(gwei|ETH|%|s))?|-", cell) is not None
+    return not isinstance(cell, bool)
 
 
 def console() -> Any:

@@ -1,0 +1,126 @@
+"""`ethmon backfill`: history into the database."""
+
+from __future__ import annotations
+
+import signal
+from threading import Event
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli import App
+from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from monitor.chain.endpoints import Endpoints
+    from monitor.store.database import Database
+    from monitor.units import BlockNumber
+
+
+@click.command()
+@click.option(
+    "--from",
+    "first",
+    required=True,
+    help="Block number, fork (london, merge, pectra), date (2025-03-01) or time back (30d).",
+)
+@click.option("--to", "last", default="head", show_default=True, help="The same, or head.")
+@click.option(
+    "--headers",
+    is_flag=True,
+    help="Headers alone where the node gives them: 3 times faster, no transaction counts or withdrawals.",
+)
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.pass_obj
+def backfill(app: App, first: str, last: str, headers: bool, quiet: bool) -> None:
+    """Read blocks into the database, newest first. Resumable: what is stored is never read again.
+
+    Works next to a running daemon. Stop it with ctrl-C at any time and start it again.
+    """
+    from monitor.chain.clock import SystemClock
+    from monitor.chain.connect import connect
+    from monitor.store import identity
+
+    clock = SystemClock()
+    with _database(app) as db:
+        source = connect(app.settings, clock, identity.chain_id(db))
+        _claim(db, source, clock.now())
+        start, end = _range(source, first, last)
+        _run(db, source, (start, end), headers=headers, quiet=quiet)
+        source.close()
+
+
+def _database(app: App) -> Database:
+    """Beside a daemon where there is one, else as the owner: then a new file may be made."""
+    from monitor.errors import StoreBusy
+    from monitor.store.database import open_beside, open_writer
+
+    try:
+        return open_writer(app.settings.db)
+    except StoreBusy:
+        return open_beside(app.settings.db)
+
+
+def _claim(db: Database, source: Endpoints, now: int) -> None:
+    from monitor.chain.connect import genesis_hash
+    from monitor.store import identity
+    from monitor.units import UnixTime
+
+    identity.bind_chain(db, source.chain_id(), genesis_hash(source), UnixTime(now))
+
+
+def _range(source: Endpoints, first: str, last: str) -> tuple[BlockNumber, BlockNumber]:
+    from monitor.chain.search import block_of
+    from monitor.supply.forks import CHAINS
+
+    head, chain = source.head(), CHAINS.get(source.chain_id())
+    start = block_of(source, head, first, chain)
+    end = head.number if last == "head" else block_of(source, head, last, chain)
+    if start > end:
+        raise UsageError(f"--from {first} is block {start:,}, after --to {last}, block {end:,}.")
+    return start, end
+
+
+def _run(
+    db: Database, source: Endpoints, span: tuple[BlockNumber, BlockNumber], *, headers: bool, quiet: bool
+) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from monitor.backfill import run_backfill
+    from monitor.chain.bulk import block_reader
+    from monitor.chain.clock import SystemClock
+
+    cancel = Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        cancel.set()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, disable=quiet, transient=False) as bar:
+        task = bar.add_task(f"blocks {span[0]:,} to {span[1]:,}", total=None, speed="")
+        done = run_backfill(
+            block_reader(source, source.blob_fee, headers=headers), db, span[0], span[1],
+            clock=SystemClock(), cancel=cancel,
+            progress=lambda state: bar.update(task, total=state.total, completed=state.stored + state.unreadable, speed=_speed(bar.tasks[0].speed)),
+        )  # fmt: skip
+    if not done.total:
+        click.echo("Nothing to do: all of these blocks are stored.")
+        return
+    click.echo(
+        f"{done.stored:,} blocks stored, {done.unreadable:,} not readable (`ethmon gaps`), {done.left:,} left."
+    )
+    if done.left:
+        click.echo("Run the same command again to go on.")
+
+
+def _speed(blocks_per_second: float | None) -> str:
+    return "" if blocks_per_second is None else f"{blocks_per_second:,.0f} blocks/s"
