@@ -1,0 +1,32 @@
+"""Typed answers of typed calls: what a contract refused or garbled is `CannotSee`, with what was asked."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from contracts_abi.call import Call
+from contracts_abi.interface import AbiError
+from monitor.errors import CannotSee
+from monitor.protocols.base import Answer, Refusal
+
+T = TypeVar("T")
+
+
+def decoded(call: Call[T], answer: Answer, what: str) -> T:
+    """The answer of a call. Raises `CannotSee`, which says `what` failed."""
+    if isinstance(answer, Refusal):
+        raise CannotSee(f"{what}: {answer.cause}")
+    try:
+        return call.decode(answer)
+    except AbiError:
+        raise CannotSee(f"{what}: the answer is not what {call.name} returns") from None
+
+
+def decoded_or_none(call: Call[T], answer: Answer) -> T | None:
+    """The answer, None where the contract has no such function or answers nonsense."""
+    if isinstance(answer, Refusal):
+        return None
+    try:
+        return call.decode(answer)
+    except AbiError:
+        return None

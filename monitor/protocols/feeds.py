@@ -1,0 +1,73 @@
+"""Chainlink-like feeds: their answers, and which of them is ETH/USD."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from contracts_abi import chainlink
+from monitor.errors import CannotSee
+from monitor.lending.outcome import FEED_DECIMALS
+from monitor.protocols.asking import decoded, decoded_or_none
+from monitor.protocols.base import Answer, Ask, Reading, View
+from monitor.units import Address, UnixTime
+
+ETH_USD: Final = "ETH / USD"
+_PER_FEED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FeedAnswer:
+    """A feed at a block. `answer` may be zero or negative: what that means is the protocol's rule."""
+
+    address: Address
+    answer: int
+    decimals: int
+    updated_at: UnixTime | None
+    description: str
+
+    @property
+    def is_eth_usd(self) -> bool:
+        """By the feed's own name and scale. A feed that lies about itself is refuted by the proof."""
+        return self.decimals == FEED_DECIMALS and is_eth_usd(self.description)
+
+
+def is_eth_usd(description: str) -> bool:
+    """Whether a feed's description names ETH/USD, with whatever spaces and marks around it."""
+    plain = description.upper().replace(" ", "")
+    return plain.startswith("ETH/USD") or plain.endswith("ETH/USD")
+
+
+def feed_asks(address: Address) -> list[Ask]:
+    """The questions that `feed_answer` reads the answers of, in order."""
+    return [
+        View(address, chainlink.LATEST_ROUND_DATA.encode()),
+        View(address, chainlink.DECIMALS.encode()),
+        View(address, chainlink.DESCRIPTION.encode()),
+    ]
+
+
+def feed_answer(address: Address, answers: Sequence[Answer]) -> FeedAnswer:
+    """A feed from the answers of `feed_asks`. Raises `CannotSee`."""
+    told = decoded(chainlink.LATEST_ROUND_DATA, answers[0], f"price feed {address}")
+    decimals = decoded(chainlink.DECIMALS, answers[1], f"decimals of price feed {address}")
+    name = decoded_or_none(chainlink.DESCRIPTION, answers[2]) or ""
+    updated = UnixTime(told.updated_at) if 0 < told.updated_at < 2**40 else None
+    return FeedAnswer(address, told.answer, decimals, updated, name)
+
+
+def read_feeds(addresses: Sequence[Address]) -> Reading[dict[Address, FeedAnswer | CannotSee]]:
+    """Feeds by address, in one round."""
+    wanted = list(dict.fromkeys(addresses))
+    answers: Sequence[Answer] = []
+    if wanted:
+        answers = yield [ask for address in wanted for ask in feed_asks(address)]
+    found: dict[Address, FeedAnswer | CannotSee] = {}
+    for index, address in enumerate(wanted):
+        part = answers[_PER_FEED * index : _PER_FEED * (index + 1)]
+        try:
+            found[address] = feed_answer(address, part)
+        except CannotSee as error:
+            found[address] = error
+    return found
