@@ -83,14 +83,15 @@ def sweep_estimate(
     active_low_gwei: Gwei,
     active_high_gwei: Gwei,
     offline_permille: tuple[int, int] = (0, 20),
+    least_periods: int = LEAST_PERIODS,
 ) -> Estimated | Unknown:
     """Issuance of `seconds` from the mean reward of the swept, carried over to all active stake.
 
     `offline_permille`: bounds of the stake that earns nothing and is fined as much as it would earn,
     which the swept ones do not show.
     """
-    if tally.periods < LEAST_PERIODS:
-        return Unknown(f"only {tally.periods} sweep periods were seen, {LEAST_PERIODS} are needed")
+    if tally.periods < least_periods:
+        return Unknown(f"only {tally.periods} sweep periods were seen, {least_periods} are needed")
     deviation = DEVIATIONS * tally.deviation_gwei()
     least_offline, most_offline = offline_permille
     low = (tally.earned_gwei - deviation) * active_low_gwei * (1000 - 2 * most_offline)
