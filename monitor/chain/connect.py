@@ -76,6 +76,6 @@ def _nobody(settings: Settings, error: NodeUnavailable) -> tuple[str, str]:
     if not count:
         who = "none of the public endpoints answered; is there a network?"
     return (
-        f"{who} ({error}).",
+        f"{who} ({str(error).rstrip('.')}).",
         "Set it to your node, or see everything without a network: `ethmon demo` (in a checkout: `make demo`).",
     )
