@@ -1,0 +1,121 @@
+"""The command line without a node: help, errors of one line, exit codes, files that init writes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from monitor.cli import COMMANDS
+from tests.support.commands import ROOT, ethmon
+
+NO_NODE = {"ETH_RPC_URLS": "http://127.0.0.1:1"}
+
+
+def one_line(stderr: str) -> str:
+    lines = stderr.strip().splitlines()
+    assert len(lines) == 1, stderr
+    return lines[0]
+
+
+def test_help_lists_every_command(tmp_path: Path) -> None:
+    shown = ethmon(tmp_path, "--help")
+    assert shown.returncode == 0
+    for name in COMMANDS:
+        assert f"\n  {name} " in shown.stdout
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_has_help_and_a_line_in_the_readme(name: str, tmp_path: Path) -> None:
+    shown = ethmon(tmp_path, name, "--help")
+    assert shown.returncode == 0, shown.stderr
+    assert len(shown.stdout.splitlines()) > 4
+    assert f"ethmon {name}" in (ROOT / "README.md").read_text()
+
+
+def test_help_imports_no_heavy_library() -> None:
+    heavy = ("web3", "pandas", "numpy", "matplotlib", "rich", "apscheduler", "sqlite3", "eth_abi", "urllib3")
+    code = f"import sys, monitor.cli as c\ntry: c.run(['--help'])\nexcept SystemExit: print([m for m in {heavy} if m in sys.modules], file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_without_a_network_run_names_the_setting_and_the_demo(tmp_path: Path) -> None:
+    done = ethmon(tmp_path, "run", **NO_NODE)
+    assert done.returncode == 1
+    line = one_line(done.stderr)
+    assert line.startswith("ethmon: ETH_RPC_URLS:")
+    assert "make demo" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["status"], 1, "ethmon.db does not exist"),
+        (["supply"], 1, "ethmon.db does not exist"),
+        (["query", "SELECT 1"], 1, "ethmon.db does not exist"),
+        (["gaps"], 1, "ethmon.db does not exist"),
+        (
+            ["--config", "none.env", "status"],
+            1,
+            "--config: none.env does not exist. Write one with `ethmon init`.",
+        ),
+        (["suply"], 2, "Did you mean 'supply'?"),
+        (["backfill"], 2, "Missing option '--from'"),
+        (["--db", "no/such/folder/x.db", "run"], 1, "the folder no/such/folder does not exist"),
+    ],
+)
+def test_an_error_is_one_line_that_names_the_fix(
+    arguments: list[str], code: int, words: str, tmp_path: Path
+) -> None:
+    done = ethmon(tmp_path, *arguments, **NO_NODE)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    if code == 1:
+        one_line(done.stderr)
+
+
+def test_a_misspelt_setting_is_refused(tmp_path: Path) -> None:
+    done = ethmon(tmp_path, "status", ETHMON_DATABASE="x.db")
+    assert done.returncode == 1
+    assert one_line(done.stderr).startswith("ethmon: ETHMON_DATABASE: is not a setting.")
+
+
+def test_a_file_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "ethmon.db"
+    file.write_bytes(b"somebody's precious notes" * 500)
+    before = file.read_bytes()
+    for command in ("run", "status", "supply"):
+        done = ethmon(tmp_path, command, **NO_NODE)
+        assert done.returncode == 1
+        one_line(done.stderr)
+    assert file.read_bytes() == before
+
+
+def test_debug_adds_the_traceback(tmp_path: Path) -> None:
+    assert "Traceback" in ethmon(tmp_path, "--debug", "status").stderr
+
+
+def test_init_writes_private_files_that_work(tmp_path: Path) -> None:
+    done = ethmon(tmp_path, "init", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "config.env").stat().st_mode & 0o777 == 0o600
+    assert "[[wallet]]" in (tmp_path / "watchlist.toml").read_text()
+    again = ethmon(tmp_path, "init", "--yes")
+    assert again.returncode == 2
+    assert "--force" in again.stderr
+    assert "ethmon.db does not exist" in ethmon(tmp_path, "status").stderr
+
+
+def test_init_asks_and_asks_again(tmp_path: Path) -> None:
+    answers = "ftp://wrong\nhttp://127.0.0.1:8545\n\n\n\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "monitor", "init"], cwd=tmp_path, input=answers, capture_output=True, text=True,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "http:// or https://" in done.stdout
+    assert "ETH_RPC_URLS=http://127.0.0.1:8545" in (tmp_path / "config.env").read_text()
