@@ -46,12 +46,17 @@ class Transport:
     """Posts JSON to one URL. Safe to use from many threads: each call has a connection of its own."""
 
     def __init__(
-        self, url: str, *, label: str | None = None, max_answer_bytes: int = MAX_ANSWER_BYTES
+        self,
+        url: str,
+        *,
+        label: str | None = None,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+        setting: str = "ETH_RPC_URLS",
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ConfigError(
-                "ETH_RPC_URLS",
+                setting,
                 f"{label_of(url)} is not usable.",
                 "It must be http:// or https:// and a host.",
             )
@@ -83,7 +88,7 @@ class Transport:
                     raise
             return self._exchange(self._new(), body, deadline)
         except (OSError, http.client.HTTPException, UnicodeError) as error:
-            raise NodeUnavailable(self.label, _words(error)) from None
+            raise NodeUnavailable(self.label, words(error)) from None
 
     def close(self) -> None:
         """Close idle connections; calls in progress end as they will."""
@@ -227,6 +232,6 @@ _WORDS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
     """One line about a failure of the network, in our words: theirs may hold the URL."""
     return next((text for kind, text in _WORDS if isinstance(error, kind)), "it cannot be reached.")
