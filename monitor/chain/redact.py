@@ -7,6 +7,7 @@ it back percent-encoded, as base64 in a header, or cut out of its URL: all forms
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
@@ -100,15 +101,16 @@ def _variants(secret: str) -> Iterator[str]:
     """The forms in which other software prints a value."""
     plain = unquote(secret)
     for text in {secret, plain}:
-        yield from (text, quote(text, safe=""), quote(text), quote_plus(text), _escaped(text))
+        yield from (text, quote(text, safe=""), quote(text), quote_plus(text), *_escaped(text))
         raw = text.encode("utf-8", "surrogatepass")
         yield raw.hex()
         yield from _base64_forms(raw)
 
 
-def _escaped(text: str) -> str:
+def _escaped(text: str) -> tuple[str, ...]:
     """As Python and JSON print it inside quotes."""
-    return text.encode("unicode_escape").decode("ascii").replace('"', '\\"')
+    forms = (repr(text), ascii(text), json.dumps(text), json.dumps(text, ensure_ascii=False))
+    return tuple(form[1:-1] for form in forms)
 
 
 def _base64_forms(raw: bytes) -> Iterator[str]:

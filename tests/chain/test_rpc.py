@@ -116,11 +116,17 @@ def test_every_fault_is_one_clear_line_without_the_key(
     assert endpoint.call("echo", ["0x7"], TEXT) == "0x7"  # the next call is not harmed
 
 
-@pytest.mark.parametrize(
-    "fault", [bad.hang, bad.drip(0.02), bad.drip(0.02, headers=True), bad.delay(20)], ids=str
-)
-def test_no_call_outlives_its_deadline(server: RpcServer, endpoint: Endpoint, fault: bad.Fault) -> None:
-    server.faults.append(fault)
+SLOW = {
+    "hang": bad.hang,
+    "drip": bad.drip(0.02),
+    "drip of headers": bad.drip(0.02, headers=True),
+    "delay": bad.delay(20),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_no_call_outlives_its_deadline(server: RpcServer, endpoint: Endpoint, name: str) -> None:
+    server.faults.append(SLOW[name])
     start = time.monotonic()
     with pytest.raises(NodeUnavailable, match="time limit"):
         endpoint.call("echo", ["0x" + "a" * 5_000], TEXT, timeout_s=0.3)
@@ -161,7 +167,7 @@ def test_an_endless_stream_is_cut_at_the_size_limit(server: RpcServer) -> None:
     transport.close()
 
 
-@pytest.mark.parametrize("fault", [bad.chunked, bad.zipped])
+@pytest.mark.parametrize("fault", [bad.chunked, bad.zipped], ids=["chunked", "zipped"])
 def test_chunked_and_zipped_answers_are_read(server: RpcServer, endpoint: Endpoint, fault: bad.Fault) -> None:
     server.always = fault
     assert endpoint.call("echo", ["0x5"], TEXT) == "0x5"
@@ -245,7 +251,11 @@ def test_an_empty_batch_asks_nothing(server: RpcServer, endpoint: Endpoint) -> N
     assert server.bodies == []
 
 
-@pytest.mark.parametrize("fault", [bad.short, bad.longer, bad.duplicated, bad.wrong_id])
+@pytest.mark.parametrize(
+    "fault",
+    [bad.short, bad.longer, bad.duplicated, bad.wrong_id],
+    ids=["short", "longer", "duplicated", "wrong id"],
+)
 def test_a_batch_with_a_missing_or_foreign_answer_is_a_bad_answer(
     server: RpcServer, endpoint: Endpoint, fault: bad.Fault
 ) -> None:
@@ -296,7 +306,7 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.parametrize("refusal", REFUSALS, ids=range(len(REFUSALS)))
 def test_the_size_of_batches_is_learned_from_refusals(
     server: RpcServer, endpoint: Endpoint, refusal: bad.Fault
 ) -> None:
