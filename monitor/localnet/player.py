@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from monitor.errors import LocalnetError
 from monitor.localnet.aave_v3 import ETH_FEED
 from monitor.localnet.actors import Move, opening_moves
-from monitor.localnet.scenario import Step
+from monitor.localnet.scenario import Step, other_demand
 from monitor.localnet.stage import BLOB_FEES, BURNER, Stage
 from monitor.units import MAX_UINT256, WEI_PER_GWEI, Address, UnixTime, floor_div
 
 _MOVE_GAS = 1_200_000
 _TRANSFER_GAS = 21_000
 _MAX_FEE = hex(10**12)
+_LOOK_EVERY_S = 0.01
 _OTHER_MINER = Address("0x" + "c0" * 20)
-"""Fee recipient of replaced blocks, so that a block with the same transactions is still another block."""
+"""Fee recipient of the blocks that replace others."""
 
 
 class Pace(Protocol):
@@ -53,6 +54,22 @@ class Live:
         return UnixTime(max(previous + 1, int(time.time())))
 
 
+class InStep:
+    """Blocks 12 s apart in their own time, each as soon as somebody has seen the one before."""
+
+    def __init__(self, seen: Callable[[], bool], stop: threading.Event) -> None:
+        self._seen = seen
+        self._stop = stop
+
+    def next_block(self, previous: UnixTime) -> UnixTime | None:
+        """See `Pace`."""
+        while not self._stop.is_set():
+            if self._seen():
+                return UnixTime(previous + 12)
+            self._stop.wait(_LOOK_EVERY_S)
+        return None
+
+
 class Player:
     """Plays steps in order. One at a time on a stage."""
 
@@ -63,7 +80,7 @@ class Player:
         self._times: list[UnixTime] = [stage.anvil.spec.timestamp]
         self._past: list[Step] = []
 
-    def play(self, steps: Sequence[Step]) -> None:
+    def play(self, steps: Iterable[Step]) -> None:
         """Mine every step, or stop when the pace says so. Raises `LocalnetError` when the chain refuses."""
         for step in steps:
             at = self._pace.next_block(self._times[-1])
@@ -81,7 +98,7 @@ class Player:
         usual = self._control.block(0)["miner"]
         self._control.set_coinbase(_OTHER_MINER)
         for step, at in zip(self._past[-depth:], self._times[-depth:], strict=True):
-            self._mine(step, at)
+            self._mine(other_demand(step), at)
         self._control.set_coinbase(usual)
 
     def _mine(self, step: Step, at: UnixTime) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from random import Random
 
 from monitor.localnet.actors import WHALE_PRICE_USD, first_price, in_ticks
@@ -59,6 +61,19 @@ def plan(blocks: int, seed: int = 7) -> tuple[Step, ...]:
         )
         for at in range(blocks)
     )
+
+
+def afterwards(seed: int = 11) -> Iterator[Step]:
+    """Ordinary blocks without an end, for a chain that goes on after the story."""
+    random = Random(seed)
+    for at in itertools.count():
+        price = in_ticks(_RECOVERY_USD + random.uniform(-15, 15)) if at % 5 == 0 else None
+        yield Step(_fullness(at, random), random.randint(4, 20), random.randint(0, MAX_BLOBS), price)
+
+
+def other_demand(step: Step) -> Step:
+    """The same block with less gas used where there was much, and more where there was little."""
+    return replace(step, fullness=1 - step.fullness, transfers=step.transfers + 3)
 
 
 def _fullness(at: int, random: Random) -> float:

@@ -15,6 +15,8 @@ from monitor.localnet.packages import install
 from monitor.units import WEI_PER_ETH, WEI_PER_GWEI, Address, UnixTime, Wei
 
 CHAIN_ID = 1337
+AAVE_PROVIDER = Address("0x5fbdb2315678afecb367f032d93f642f64180aa3")
+"""The market's PoolAddressesProvider: the first contract of the first account, the same every time."""
 BURNER = Address("0x" + "b0" * 20)
 # JUMPDEST; GAS; PUSH2 1000; LT; PUSH1 0; JUMPI; STOP: uses up the gas that it is given.
 _BURNER_CODE = "0x5b5a6103e81060005700"
@@ -55,6 +57,10 @@ class Stage:
         """Let Anvil load its trusted setup (3 s) now rather than at the first blob."""
         name = self.anvil.call("eth_sendRawTransaction", self.blobs.sign(0, 1, BLOB_FEES))
         self.anvil.call("anvil_dropTransaction", name)
+
+    def ether(self) -> Wei:
+        """The ETH of all accounts together. Nothing issues ETH here, so it falls by exactly what is burned."""
+        return Wei(sum(int(account["balance"], 16) for account in self.anvil.control.state().values()))
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,67 @@
+"""The last page of the demo: what the database holds, that it is right, and how to go on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import which
+
+from monitor.cli.demo_view import Seen, reorg_words
+from monitor.store.history import FeeStats
+from monitor.units import format_eth, format_gwei
+
+
+def last_page(seen: Seen, before: int, after: int, database: Path) -> Iterator[str]:
+    """All of it. `before` and `after`: wei of all accounts of the chain, at block 0 and now."""
+    yield f"\nWhat is stored in {database}"
+    yield from _indented(_history(seen))
+    yield "\nIs it right?"
+    yield from _indented(_proof(seen, before - after))
+    yield "\nGo on with"
+    yield from _indented(_commands(database))
+
+
+def _indented(lines: Iterator[str]) -> Iterator[str]:
+    return (f"  {line}" for line in lines)
+
+
+def _history(seen: Seen) -> Iterator[str]:
+    totals = seen.totals
+    missing = f"{seen.missing:,} missing" if seen.missing else "none missing"
+    yield f"{totals.blocks:,} blocks, {missing}; {totals.tx_count:,} transactions"
+    yield f"burned by base fee   {format_eth(totals.burn_wei)} ETH"
+    yield f"burned by blobs      {format_eth(totals.blob_burn_wei)} ETH"
+    yield f"base fee             {_fee_words(totals.base_fee)}"
+    for record in seen.reorgs:
+        yield reorg_words(record)
+
+
+def _proof(seen: Seen, gone: int) -> Iterator[str]:
+    """The ledger against the chain's own accounts: nobody issues ETH here, so what is gone was burned."""
+    counted = seen.totals.burn_wei + seen.totals.blob_burn_wei
+    yield f"The ETH of all accounts on the chain together fell by {format_eth(gone)} ETH."
+    if gone == counted:
+        yield "The ledger counted exactly that as burned, to the wei."
+    else:
+        yield f"The ledger counted {format_eth(counted)} ETH. This is an error: please report it."
+
+
+def _commands(database: Path) -> Iterator[str]:
+    """As they can be typed here."""
+    command = "ethmon" if which("ethmon") else os.path.relpath(sys.argv[0])
+    ask = "SELECT number, base_fee_wei, gas_used FROM block ORDER BY base_fee_wei DESC LIMIT 5"
+    yield f"{command} --db {database} supply"
+    yield f"{command} --db {database} status"
+    yield f'{command} --db {database} query "{ask}"'
+    yield f"{command} run        (mainnet; public endpoints, or your own in ETH_RPC_URLS)"
+
+
+def _fee_words(fee: FeeStats | None) -> str:
+    if fee is None:
+        return "none"
+    return (
+        f"min {format_gwei(fee.min_wei, 3)} (block {fee.min_block:,}), mean {format_gwei(fee.mean_wei, 3)}, "
+        f"max {format_gwei(fee.max_wei, 3)} gwei (block {fee.max_block:,})"
+    )

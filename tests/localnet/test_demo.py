@@ -1,0 +1,97 @@
+"""`ethmon demo` as a user starts it: a child process, its output, the database that it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from monitor.localnet.scenario import MIN_BLOCKS, REORG_DEPTH
+from monitor.store import history
+from monitor.store.database import open_reader
+from monitor.store.lock import FileLock
+
+pytestmark = pytest.mark.localnet
+
+ETHMON = [sys.executable, "-m", "monitor"]
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user who has set nothing, in an empty folder."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    for name in [name for name in os.environ if name.startswith(("ETHMON_", "ETH_", "TELEGRAM_", "SMTP_"))]:
+        if name != "ETHMON_CACHE":
+            monkeypatch.delenv(name)
+
+
+def _ethmon(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*ETHMON, *args], capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_story_is_told_stored_and_proved_to_the_wei() -> None:
+    done = _ethmon("demo", "--fast")
+    assert done.returncode == 0, done.stderr
+    out = done.stdout
+    assert re.findall(r"^block +(\d+) ", out, re.M)[-1] == str(MIN_BLOCKS)
+    assert f"REORG: {REORG_DEPTH} blocks" in out
+    assert "The ledger counted exactly that as burned, to the wei." in out
+    with open_reader(Path("ethmon-demo/ethmon.db")) as db:
+        frame, (reorg,) = history.frame(db), history.reorgs(db)
+    assert frame.totals.blocks == MIN_BLOCKS + 1
+    assert frame.coverage.missing == 0
+    assert reorg.reorg.depth == REORG_DEPTH
+    assert reorg.burn_wei > 0
+    assert frame.totals.blob_gas_used > 0
+    assert not list(Path("tmp").iterdir())
+    _commands_work(out)
+
+
+def _commands_work(out: str) -> None:
+    """What the last page says to go on with does go on, on the stored history."""
+    commands = re.findall(r"^  \S+ (--db \S+ \w+)$", out, re.M)
+    assert commands
+    for command in commands:
+        done = _ethmon(*command.split())
+        assert done.returncode == 0, done.stderr
+    (ask,) = re.findall(r"--db (\S+) query \"(.+)\"$", out, re.M)
+    done = _ethmon("--db", ask[0], "query", ask[1], "--json")
+    fees = [row["base_fee_wei"] for row in json.loads(done.stdout)]
+    assert len(fees) == 5
+    assert fees == sorted(fees, reverse=True)
+
+
+def test_ctrl_c_ends_it_in_order() -> None:
+    demo = subprocess.Popen(
+        [*ETHMON, "demo"], env=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with demo:
+        assert demo.stdout is not None
+        assert demo.stderr is not None
+        for line in demo.stdout:
+            if line.startswith("block    2"):
+                break
+        demo.send_signal(signal.SIGINT)
+        rest = demo.stdout.read()
+        errors = demo.stderr.read()
+    assert demo.returncode == 0, errors
+    assert errors == ""
+    assert "The ledger counted exactly that as burned, to the wei." in rest
+    assert not list(Path("tmp").iterdir())
+
+
+def test_a_second_demo_in_the_same_folder_is_refused() -> None:
+    Path("ethmon-demo").mkdir()
+    lock = FileLock(Path("ethmon-demo/ethmon.db"))
+    done = _ethmon("demo", "--fast")
+    lock.release()
+    assert done.returncode == 1
+    assert re.fullmatch(r"ethmon: .*ethmon-demo/ethmon\.db is in use by .*\n", done.stderr)
