@@ -72,7 +72,7 @@ class Stopwatch:
         self._cost = {"wall_s": wall, "cpu_s": cpu, "rss_mb": peak_rss_mb()}
 
     def report(self, items: int, **facts: int) -> None:
-        """Print the sample for `run`."""
+        """Print the sample for `run_client`."""
         print(json.dumps({"items": items, **self._cost, "facts": facts}), flush=True)
 
 
@@ -86,7 +86,7 @@ def peak_rss_mb(pid: int | str = "self") -> float:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 1024
 
 
-def run(module: str, *arguments: object, python: Path | str = sys.executable) -> Sample:
+def run_client(module: str, *arguments: object, python: Path | str = sys.executable) -> Sample:
     """Run `python -m module arguments...`, which ends with `Stopwatch.report`.
 
     Raises RuntimeError with the client's last words.

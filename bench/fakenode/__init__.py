@@ -6,8 +6,8 @@ import csv
 import hashlib
 import shutil
 import subprocess
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,8 +19,8 @@ BLOCKS = 8192
 """Different blocks; higher numbers repeat them, with numbers, times and hashes of their own."""
 
 
-class NoCompiler(Exception):
-    """There is no C compiler, so no fake node: the message says what to install."""
+class NoNode(Exception):
+    """The fake node cannot be built or started here: the message says what to install."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,19 @@ class Truth:
     """What the generator put into the blocks: the sums that every client must find."""
 
     first: int
-    burn_wei: tuple[int, ...]
-    """Base and blob burn of each block of the ring."""
+    base_burn_wei: tuple[int, ...]
+    """Of each block of the ring."""
+    blob_burn_wei: tuple[int, ...]
     withdrawals_gwei: tuple[int, ...]
     txs: tuple[int, ...]
 
     def burn(self, first: int, count: int) -> int:
         """Exact burn of `count` blocks from number `first` on, in wei."""
-        return self._sum(self.burn_wei, first, count)
+        return self.base_burn(first, count) + self._sum(self.blob_burn_wei, first, count)
+
+    def base_burn(self, first: int, count: int) -> int:
+        """The part that is not blob burn."""
+        return self._sum(self.base_burn_wei, first, count)
 
     def withdrawn(self, first: int, count: int) -> int:
         """Withdrawals of the same blocks, in gwei."""
@@ -67,7 +72,7 @@ class FakeNode:
 
 @contextmanager
 def fake_node(*, latency_us: int = 0, item_us: int = 0, gzip: bool = False) -> Iterator[FakeNode]:
-    """Start a node on a free port; it ends with the block. Raises NoCompiler."""
+    """Start a node on a free port; it ends with the `with` block. Raises NoNode."""
     factors = CACHE / "bench" / "factors.csv"
     command = [str(binary("fakenode")), "--blocks", str(BLOCKS), "--factors", str(factors)]
     command += ["--latency-us", str(latency_us), "--item-us", str(item_us)]
@@ -75,7 +80,10 @@ def fake_node(*, latency_us: int = 0, item_us: int = 0, gzip: bool = False) -> I
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            port, first = map(int, process.stdout.readline().split())
+            ready = process.stdout.readline()
+            if not ready:
+                raise NoNode("zlib's headers are missing, so the fake node cannot compress" if gzip else "it broke")
+            port, first = map(int, ready.split())
             yield FakeNode(port, first, read_truth(first, factors), process.pid)
         finally:
             process.kill()
@@ -87,9 +95,8 @@ def read_truth(first: int, factors: Path) -> Truth:
         rows = [{key: int(value) for key, value in row.items()} for row in csv.DictReader(file)]
     return Truth(
         first,
-        tuple(
-            row["base_fee_wei"] * row["gas_used"] + row["blob_base_fee_wei"] * row["blob_gas_used"] for row in rows
-        ),
+        tuple(row["base_fee_wei"] * row["gas_used"] for row in rows),
+        tuple(row["blob_base_fee_wei"] * row["blob_gas_used"] for row in rows),
         tuple(row["withdrawals_gwei"] for row in rows),
         tuple(row["tx_count"] for row in rows),
     )
@@ -100,7 +107,7 @@ def binary(name: str) -> Path:
     """The compiled `fakenode` or `drain`; compiled anew when a source has changed."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
-        raise NoCompiler("no C compiler (cc, gcc or clang) found; install one to measure against a fast node")
+        raise NoNode("no C compiler (cc, gcc or clang) found; install one to measure against a fast node")
     sources = sorted([*SOURCE.glob("*.c"), *SOURCE.glob("*.h")])
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
     target = CACHE / "bench" / f"{name}-{digest}"
@@ -116,7 +123,7 @@ def compile_plainly(command: list[str]) -> None:
     """Without zlib's headers there is no `--gzip`; everything else works."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise NoCompiler(f"the C compiler failed: {done.stderr.strip().splitlines()[0]}")
+        raise NoNode(f"the C compiler failed: {done.stderr.strip().splitlines()[0]}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,17 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
-from monitor.chain.blocks import BLOCK, BlobFee, to_blocks
+import msgspec
+
+from monitor.chain.blocks import BLOCK, BlobFee, BlockJson, to_blocks, without_hashes
 from monitor.chain.features import probe
 from monitor.chain.member import Feature, Member
 from monitor.chain.pool import Pool
 from monitor.chain.quantity import hex_number
 from monitor.chain.receipts import with_receipts
-from monitor.chain.rpc import Call
+from monitor.chain.rpc import Call, Shape
 from monitor.domain import Block, Gap, GapKind
 from monitor.errors import BadAnswer, NodeError, NodeUnavailable, RateLimited, Unsupported, WrongChain
 from monitor.units import BlockNumber
@@ -61,13 +63,33 @@ def block_reader(pool: Pool, blob_fee: BlobFee, *, headers: bool = False) -> Rea
 
     def read(first: BlockNumber, last: BlockNumber) -> Sequence[Block | None]:
         def ask(member: Member) -> Sequence[Block | None]:
-            calls = header_calls if headers and probe(member, Feature.HEADERS) else block_calls
-            answers = member.endpoint.batch(calls(first, last), BLOCK)
+            if headers and probe(member, Feature.HEADERS):
+                answers = member.endpoint.batch(header_calls(first, last), BLOCK)
+            else:
+                answers = member.endpoint.batch(block_calls(first, last), COUNTED)
             return with_receipts(member, to_blocks(answers, first, blob_fee, member.label))
 
         return pool.using(ask)
 
     return read
+
+
+class _Counted:
+    """Decodes blocks whose transactions are counted beforehand; whatever that does not suit, as it is."""
+
+    def __init__(self, plain: Any) -> None:
+        self._plain = plain
+
+    def decode(self, body: bytes) -> Any:
+        """As `msgspec.json.Decoder.decode`, and with its errors about the whole text."""
+        try:
+            return self._plain.decode(without_hashes(body))
+        except msgspec.DecodeError:
+            return self._plain.decode(body)
+
+
+COUNTED: Shape[BlockJson | None] = Shape(BlockJson | None)
+COUNTED.many = cast("Any", _Counted(COUNTED.many))
 
 
 def block_calls(first: int, last: int) -> list[Call]:

@@ -5,7 +5,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from monitor.units import MAX_INT64, Address, BlockHash
+
+_LOWER_HASH = re.compile("0x[0-9a-f]{64}").fullmatch
+_HASH = re.compile("0x[0-9a-fA-F]{64}").fullmatch
 
 
 def number(text: str) -> int:
@@ -23,12 +29,28 @@ def int64(text: str) -> int:
     return value
 
 
+def int64s(texts: Sequence[str]) -> list[int]:
+    """Several quantities as `int64`, which together take one look at the text instead of one each.
+
+    Joined text that is alphanumeric ASCII has no sign, space or underscore, so `int` lets only hex
+    digits pass, each with at most one "0x", and the count says that each has one.
+    """
+    joined = "".join(texts)
+    if joined.count("0x") != len(texts) or (joined and not joined.encode().isalnum()):  # bytes: ASCII only
+        raise ValueError("not a hex quantity")
+    values = [int(text, 16) for text in texts]
+    if values and max(values) > MAX_INT64:
+        raise ValueError("a quantity of 2**63 or more")
+    return values
+
+
 def block_hash(text: str) -> BlockHash:
     """32 bytes, in lower case."""
-    if len(text) != 66 or text[:2] != "0x" or not (text.isalnum() and text.isascii()):
-        raise ValueError("not a hash of 32 bytes")
-    int(text, 16)
-    return BlockHash(text if text.islower() else text.lower())
+    if _LOWER_HASH(text):
+        return BlockHash(text)
+    if _HASH(text):
+        return BlockHash(text.lower())
+    raise ValueError("not a hash of 32 bytes")
 
 
 def address(text: str) -> Address:
