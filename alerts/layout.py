@@ -90,7 +90,7 @@ def _line(item: Item) -> Line:
 
 
 def _notes(dispatch: Dispatch) -> tuple[str, ...]:
-    notes: list[str] = []
+    notes = [clean(dispatch.remark)] if dispatch.remark else []
     if dispatch.carried_for:
         notes.append(
             f"{clean(dispatch.carried_for, 40).capitalize()} does not take messages, so this comes here."

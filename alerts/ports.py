@@ -30,6 +30,8 @@ class Dispatch:
     """Wall time since it was due, when that is long enough to mention; else 0."""
     carried_for: str = ""
     """The channel that should have carried it and could not."""
+    remark: str = ""
+    """One more line above the text, about this copy of the message."""
     picture: bytes | None = None
     """PNG."""
     original: Original | None = None
@@ -167,7 +169,7 @@ class Outbox(Protocol):
         """Add rows; one that exists already is left as it is."""
         ...
 
-    def receipt(self, channel: str, key: str) -> Original | None:
+    def original(self, channel: str, key: str) -> Original | None:
         """The delivered message `key` on this channel."""
         ...
 

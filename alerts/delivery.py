@@ -1,0 +1,272 @@
+"""From the outbox to the channels: claim, send, record; back off, fall back, catch up.
+
+A channel that fails is left alone for longer and longer; its messages wait in order. After
+`fallback_after_s` the others are told, and carry what is critical. When it works again, what
+waited arrives late, in order, marked late, and collapsed into few messages.
+
+Delivery is at least once: a process that dies between the channel's acceptance and our record of
+it sends that one message again. Messages go one at a time, so a kill costs one duplicate at most.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from threading import Event
+
+from alerts.compose import collapse, notice
+from alerts.incidents import digest
+from alerts.model import ChartRequest, Message, Severity
+from alerts.ports import (
+    Channel,
+    ChannelHealth,
+    ChartRenderer,
+    Claim,
+    Dispatch,
+    Outbox,
+    Outcome,
+    Scope,
+    Verdict,
+)
+from alerts.wording import moment
+
+Clock = Callable[[], float]
+"""Wall time in seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How patient delivery is. Times in seconds."""
+
+    lease_s: float = 120.0
+    """Longer than any send may take."""
+    first_wait_s: float = 2.0
+    longest_wait_s: float = 900.0
+    """Greylisting servers want minutes; nothing waits longer than this between tries."""
+    give_up_s: float = 5 * 86_400.0
+    late_after_s: float = 300.0
+    fallback_after_s: float = 600.0
+    collapse_from: int = 5
+    """This many late messages and more are sent as one."""
+    collapse_size: int = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What one pass did; `next_at` is when a waiting channel may be tried again, None for never."""
+
+    sent: int = 0
+    failed: int = 0
+    next_at: float | None = None
+
+
+def drain(
+    outbox: Outbox,
+    channels: Sequence[Channel],
+    now: Clock,
+    *,
+    chart: ChartRenderer | None = None,
+    policy: Policy = Policy(),
+    stopping: Event | None = None,
+) -> Drained:
+    """Send what can be sent now on every channel, those that work first."""
+    names = tuple(channel.name for channel in channels)
+    courier = _Courier(outbox, names, now, chart, policy, stopping or Event())
+    failing_last = sorted(channels, key=lambda channel: outbox.health(channel.name).failures)
+    passes = [courier.empty(channel) for channel in failing_last]
+    _watch(outbox, names, now(), policy)
+    waits = [done.next_at for done in passes if done.next_at is not None]
+    return Drained(
+        sum(done.sent for done in passes), sum(done.failed for done in passes), min(waits, default=None)
+    )
+
+
+def serve(
+    outbox: Outbox,
+    channels: Sequence[Channel],
+    now: Clock,
+    *,
+    wake: Event,
+    stopping: Event,
+    chart: ChartRenderer | None = None,
+    idle_s: float = 5.0,
+) -> None:
+    """The delivery thread: drain whenever `wake` is set or a wait is over, until `stopping`."""
+    while not stopping.is_set():
+        wake.clear()
+        done = drain(outbox, channels, now, chart=chart, stopping=stopping)
+        wait = idle_s if done.next_at is None else min(max(done.next_at - now(), 0.0), idle_s)
+        wake.wait(wait)
+
+
+@dataclass(frozen=True, slots=True)
+class _Courier:
+    outbox: Outbox
+    names: tuple[str, ...]
+    now: Clock
+    chart: ChartRenderer | None
+    policy: Policy
+    stopping: Event
+
+    def empty(self, channel: Channel) -> Drained:
+        """Send this channel's rows until there are none or it has to wait."""
+        sent = 0
+        while not self.stopping.is_set():
+            health = self.outbox.health(channel.name)
+            if health.disabled:
+                return Drained(sent)
+            if self.now() < health.not_before:
+                return Drained(sent, next_at=health.not_before)
+            claims = self._take(channel.name)
+            if not claims:
+                return Drained(sent)
+            outcome = _attempt(channel, self._dispatch(channel.name, claims))
+            self._record(health, claims, outcome)
+            if not _is_sent(outcome) and (outcome.verdict is Verdict.RETRY or outcome.scope is Scope.CHANNEL):
+                return Drained(sent, 1, self.outbox.health(channel.name).not_before)
+            sent += _is_sent(outcome)
+        return Drained(sent)
+
+    def _take(self, channel: str) -> Sequence[Claim]:
+        """The next row; or, after an outage, the late rows at the front together."""
+        first = self.outbox.claim(channel, self.now(), self.policy.lease_s)
+        if not first or not self._late_by(first[0]) or first[0].progress:
+            return first
+        more = self.outbox.claim(channel, self.now(), self.policy.lease_s, self.policy.collapse_size - 1)
+        late = [claim for claim in more if self._late_by(claim)]
+        together = [*first, *late] if 1 + len(late) >= self.policy.collapse_from else [*first]
+        rest = [claim.row for claim in more if claim not in together]
+        if rest:
+            self.outbox.put_back(rest, "", {}, counted=False)
+        return together
+
+    def _late_by(self, claim: Claim) -> int:
+        late = self.now() - claim.created_wall
+        return int(late) if late >= self.policy.late_after_s else 0
+
+    def _dispatch(self, channel: str, claims: Sequence[Claim]) -> Dispatch:
+        first = claims[0]
+        if len(claims) > 1:
+            return Dispatch(collapse([claim.message for claim in claims], channel))
+        message = first.message
+        return Dispatch(
+            message,
+            late_by_s=self._late_by(first),
+            carried_for=first.carried_for,
+            picture=self._picture(message.chart) if message.chart else None,
+            original=self.outbox.original(channel, message.corrects) if message.corrects else None,
+            thread_receipt=self.outbox.thread_receipt(channel, message.thread, first.row),
+            progress=first.progress,
+        )
+
+    def _picture(self, request: ChartRequest) -> bytes | None:
+        try:
+            return self.chart(request) if self.chart else None
+        except Exception:  # noqa: BLE001  no fault of a picture may hold a message back
+            return None
+
+    def _record(self, health: ChannelHealth, claims: Sequence[Claim], outcome: Outcome) -> None:
+        rows = [claim.row for claim in claims]
+        match outcome.verdict, outcome.scope:
+            case Verdict.SENT, _:
+                self.outbox.delivered(rows, self.now(), outcome.receipt, outcome.cause)
+                self._works(health)
+            case Verdict.RETRY, Scope.PACING:
+                self.outbox.put_back(rows, "", claims[0].progress, counted=False)
+                wait = outcome.retry_after_s or 0.1
+                self.outbox.set_health(replace(health, not_before=self.now() + wait))
+            case Verdict.RETRY, _:
+                self._wait(health, claims, outcome)
+            case _, Scope.CHANNEL:
+                self.outbox.put_back(rows, outcome.cause, {}, counted=False)
+                self.outbox.set_health(_failed(health, self.now(), outcome.cause, disabled=True))
+            case _:
+                self.outbox.bury(rows, self.now(), outcome.cause)
+                self._hand_over(health.name, claims)
+
+    def _hand_over(self, channel: str, claims: Sequence[Claim]) -> None:
+        """What one channel refuses for good, the others carry; those that had it anyway keep their row."""
+        others = [name for name in self.names if name != channel]
+        for claim in claims:
+            if others and claim.message.severity > Severity.INFO and not claim.carried_for:
+                self.outbox.enqueue(claim.message, others, self.now(), carried_for=channel)
+
+    def _works(self, health: ChannelHealth) -> None:
+        if health != ChannelHealth(health.name):
+            self.outbox.set_health(ChannelHealth(health.name))
+
+    def _wait(self, health: ChannelHealth, claims: Sequence[Claim], outcome: Outcome) -> None:
+        now = self.now()
+        old = [claim.row for claim in claims if now - claim.created_wall >= self.policy.give_up_s]
+        young = [claim.row for claim in claims if claim.row not in old]
+        if old:
+            self.outbox.bury(old, now, f"given up: {outcome.cause}")
+        if young:
+            self.outbox.put_back(young, outcome.cause, outcome.receipt, counted=True)
+        failed = _failed(health, now, outcome.cause, disabled=False)
+        self.outbox.set_health(replace(failed, not_before=now + self._backoff(failed.failures, outcome)))
+
+    def _backoff(self, failures: int, outcome: Outcome) -> float:
+        if outcome.retry_after_s is not None:
+            # The other side said when; a little later, so that not everybody returns at once.
+            return outcome.retry_after_s + random.uniform(0.0, 0.5)
+        longest = min(self.policy.first_wait_s * 2.0 ** min(failures - 1, 20), self.policy.longest_wait_s)
+        return longest * random.uniform(0.5, 1.0)
+
+
+def _is_sent(outcome: Outcome) -> bool:
+    return outcome.verdict is Verdict.SENT
+
+
+def _attempt(channel: Channel, dispatch: Dispatch) -> Outcome:
+    try:
+        return channel.send(dispatch)
+    except Exception as error:  # noqa: BLE001  a fault of one channel must stop neither it nor the others
+        # Only the type: the text of an unexpected error may hold anything, a token for instance.
+        return Outcome.retry(f"fault in the channel ({type(error).__name__})")
+
+
+def _failed(health: ChannelHealth, now: float, cause: str, *, disabled: bool) -> ChannelHealth:
+    return replace(
+        health,
+        failing_since=now if health.failing_since is None else health.failing_since,
+        failures=health.failures + 1,
+        cause=cause,
+        disabled=cause if disabled else "",
+    )
+
+
+def _watch(outbox: Outbox, names: Sequence[str], now: float, policy: Policy) -> None:
+    """Channels that have been down for long: the others are told once, and carry what is critical."""
+    states = [outbox.health(name) for name in names]
+    down = [state for state in states if _is_down(state, now, policy)]
+    working = [state.name for state in states if state.failing_since is None]
+    for state in down if working else []:
+        for claim in outbox.waiting(state.name, Severity.CRITICAL):
+            if not claim.carried_for:
+                outbox.enqueue(claim.message, working, now, carried_for=state.name)
+        if not state.told:
+            outbox.enqueue(_down_notice(state, now), working, now)
+            outbox.set_health(replace(state, told=True))
+
+
+def _is_down(state: ChannelHealth, now: float, policy: Policy) -> bool:
+    long = state.failing_since is not None and now - state.failing_since >= policy.fallback_after_s
+    return long or bool(state.disabled)
+
+
+def _down_notice(state: ChannelHealth, now: float) -> Message:
+    since = moment(state.failing_since or now)
+    name = state.name.capitalize()
+    lasting = (
+        "It is not tried again until the setting is mended and ethmon restarted, or `ethmon outbox retry`."
+    )
+    return notice(
+        digest("down", state.name, state.failing_since),
+        f"{name} delivers nothing since {since}",
+        f"{state.cause}. Critical alerts come here meanwhile; all others wait for it."
+        + (f" {lasting}" if state.disabled else ""),
+        Severity.CRITICAL if state.disabled else Severity.WARNING,
+        int(now),
+    )
