@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -22,6 +23,11 @@ class EthFeedTimesRatio:
     denominator: int
     capped: bool = False
     """The growth cap is in force: the price follows the cap, not the token's own ratio."""
+
+    def reduced(self) -> EthFeedTimesRatio:
+        """The same ratio in lowest terms: smaller integers, equal prices."""
+        divisor = math.gcd(self.numerator, self.denominator)
+        return EthFeedTimesRatio(self.numerator // divisor, self.denominator // divisor, self.capped)
 
 
 @dataclass(frozen=True, slots=True)

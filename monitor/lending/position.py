@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
@@ -127,9 +127,9 @@ class Position:
     rule: str = ""
     """Which arithmetic reproduced the contract's own answer."""
     linear: Linear | None = None
-    test: HealthTest | None = None
+    test: HealthTest | None = field(default=None, repr=False, compare=False)
     """The exact test that the outcome was found with, for what-if questions."""
-    model: Model | None = None
+    model: Model | None = field(default=None, repr=False, compare=False)
     proof: Proof = NOT_ASKED
 
 

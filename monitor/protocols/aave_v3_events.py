@@ -1,0 +1,59 @@
+"""Events of Aave pools as events of positions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from contracts_abi.interface import AbiError, interface
+from monitor.lending.position import EventKind, PositionEvent, PositionKey
+from monitor.protocols.base import EventLog
+from monitor.units import Address
+
+Values = dict[str, Any]
+_EVENTS: Final = interface("aave_v3").events
+
+
+def _amount(
+    kind: EventKind, who: str
+) -> Callable[[Values], tuple[str, EventKind, str | None, int | None, str]]:
+    return lambda v: (v[who], kind, v["reserve"], v["amount"], "")
+
+
+def _flag(kind: EventKind) -> Callable[[Values], tuple[str, EventKind, str | None, int | None, str]]:
+    return lambda v: (v["user"], kind, v["reserve"], None, "")
+
+
+def _liquidation(values: Values) -> tuple[str, EventKind, str | None, int | None, str]:
+    seized, token = values["liquidatedCollateralAmount"], values["collateralAsset"]
+    detail = f"{seized} of {token} seized"
+    return values["user"], EventKind.LIQUIDATION, values["debtAsset"], values["debtToCover"], detail
+
+
+_MEANING: Final[Mapping[str, Callable[[Values], tuple[str, EventKind, str | None, int | None, str]]]] = {
+    "Supply": _amount(EventKind.SUPPLY, "onBehalfOf"),
+    "Withdraw": _amount(EventKind.WITHDRAW, "user"),
+    "Borrow": _amount(EventKind.BORROW, "onBehalfOf"),
+    "Repay": _amount(EventKind.REPAY, "user"),
+    "ReserveUsedAsCollateralEnabled": _flag(EventKind.COLLATERAL_ON),
+    "ReserveUsedAsCollateralDisabled": _flag(EventKind.COLLATERAL_OFF),
+    "UserEModeSet": lambda v: (v["user"], EventKind.EMODE, None, None, f"category {v['categoryId']}"),
+    "LiquidationCall": _liquidation,
+}
+
+TOPICS: Final = tuple(_EVENTS[name].topic for name in _MEANING)
+
+
+def decode(log: EventLog, protocol: str, market: str) -> list[PositionEvent]:
+    """The event of a pool's log; nothing for an unknown or malformed one."""
+    for name, meaning in _MEANING.items():
+        event = _EVENTS[name]
+        if not log.topics or log.topics[0] != event.topic:
+            continue
+        try:
+            who, kind, token, amount, detail = meaning(event.decode(log.topics, log.data))
+        except AbiError:
+            return []
+        key = PositionKey(protocol, market, Address(who))
+        return [PositionEvent(key, kind, Address(token) if token else None, amount, detail)]
+    return []

@@ -1,0 +1,116 @@
+"""One account of an Aave pool as a `Position`: checked against the contract's own numbers first."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from monitor.errors import CannotSee
+from monitor.lending.aave import (
+    Account,
+    Holding,
+    Market,
+    account_data,
+    collateral_value,
+    debt_value,
+    resolve,
+)
+from monitor.lending.aave import Position as Resolved
+from monitor.lending.aave_boundary import AaveTest
+from monitor.lending.aave_index import IndexRule
+from monitor.lending.aave_model import AaveModel
+from monitor.lending.aave_outcome import classify, growth, linear
+from monitor.lending.calibrate import Observed, mismatch
+from monitor.lending.correlation import EthFeedTimesRatio, eth_ratio
+from monitor.lending.position import Leg, Position, PositionKey, ProtocolPrice
+from monitor.lending.remedy import LiquidationTerms
+from monitor.lending.risk import drift_per_day
+from monitor.protocols.aave_v3_market import MarketFacts
+from monitor.protocols.aave_v3_reading import PoolState, User
+from monitor.units import BPS, WAD, Wad, floor_div
+
+_PAUSED: Final = 60
+_ACTIVE: Final = 56
+_CLOSE_NOTE: Final = "the whole debt where health is 0.95 or less, or collateral or debt is under $2,000"
+
+
+def build_position(
+    key: PositionKey,
+    account: Account,
+    user: User,
+    *,
+    state: PoolState,
+    facts: MarketFacts,
+    indexes: IndexRule | CannotSee,
+) -> Position:
+    """The position. Raises `CannotSee` where a price is missing or no rule gives the contract's numbers."""
+    market, tick = facts.market, facts.tick
+    resolved = resolve(market, account)
+    own = account_data(resolved, tick)
+    if user.data is None:
+        raise CannotSee("the pool refuses to compute the account's data")
+    if own != user.data:
+        raise CannotSee(mismatch(market, Observed(account, tick, user.data), (market.rule,)))
+    line = linear(resolved, tick)
+    has_debt = any(holding.amount for holding in resolved.debts)
+    return Position(
+        key=key,
+        collaterals=tuple(
+            _leg(one, state, market, collateral_value(one, tick)) for one in resolved.collaterals
+        ),
+        debts=tuple(_leg(one, state, market, debt_value(market.rule, one, tick)) for one in resolved.debts),
+        collateral_value=own.collateral,
+        debt_value=own.debt,
+        health_factor=own.health_factor if own.debt else None,
+        price=_price(facts),
+        outcome=classify(resolved, market, tick, facts.staking),
+        terms=_terms(resolved, market, account) if has_debt else None,
+        drift_per_day=drift_per_day(line, growth(resolved, market, tick, facts.staking))
+        if has_debt
+        else None,
+        notes=tuple(_notes(resolved, state, market, indexes)),
+        rule=market.rule.name,
+        linear=line,
+        test=AaveTest(resolved),
+        model=AaveModel(market, account, tick),
+    )
+
+
+def _leg(holding: Holding, state: PoolState, market: Market, value: int) -> Leg:
+    reserve = market.reserves[holding.reserve]
+    asset = state.reserves[holding.reserve].asset
+    follows = eth_ratio(holding.source) is not None
+    return Leg(asset, reserve.symbol, holding.amount, reserve.decimals, value, follows)
+
+
+def _price(facts: MarketFacts) -> ProtocolPrice:
+    if facts.eth is None:
+        return ProtocolPrice(0)
+    return ProtocolPrice(facts.eth.answer, updated_at=facts.eth.updated_at, source=facts.eth.feed)
+
+
+def _terms(resolved: Resolved, market: Market, account: Account) -> LiquidationTerms:
+    """Half of the debt at once; the dearest of the account's collaterals sets the penalty."""
+    emode = market.emodes.get(account.emode) if account.emode else None
+    bonuses = [market.reserves[one.reserve].bonus for one in resolved.collaterals]
+    if emode is not None:
+        bonuses = [
+            emode.bonus if one.lt == emode.lt else market.reserves[one.reserve].bonus
+            for one in resolved.collaterals
+        ]
+    worst = max([bonus for bonus in bonuses if bonus > BPS], default=BPS)
+    return LiquidationTerms(Wad(WAD // 2), Wad(floor_div((worst - BPS) * WAD, BPS)), _CLOSE_NOTE)
+
+
+def _notes(resolved: Resolved, state: PoolState, market: Market, indexes: IndexRule | CannotSee) -> list[str]:
+    notes: list[str] = []
+    for id_ in dict.fromkeys(one.reserve for one in (*resolved.collaterals, *resolved.debts)):
+        listed, reserve = state.reserves[id_], market.reserves[id_]
+        if listed.bits(_PAUSED, 1):
+            notes.append(f"{reserve.symbol} is paused: nobody can liquidate while it is")
+        if not listed.bits(_ACTIVE, 1):
+            notes.append(f"{reserve.symbol} is not active")
+        if isinstance(reserve.source, EthFeedTimesRatio) and reserve.source.capped:
+            notes.append(f"the price of {reserve.symbol} is capped: it follows its cap, not its own ratio")
+    if isinstance(indexes, CannotSee):
+        notes.append(str(indexes))
+    return notes
