@@ -50,7 +50,8 @@ def _proof(seen: Seen, gone: int) -> Iterator[str]:
 
 def _commands(database: Path) -> Iterator[str]:
     """As they can be typed here."""
-    command = "ethmon" if which("ethmon") else os.path.relpath(sys.argv[0])
+    typed = sys.argv[0]
+    command = "ethmon" if which("ethmon") else min(typed, os.path.relpath(typed), key=len)
     ask = "SELECT number, base_fee_wei, gas_used FROM block ORDER BY base_fee_wei DESC LIMIT 5"
     yield f"{command} --db {database} supply"
     yield f"{command} --db {database} status"

@@ -70,9 +70,7 @@ def _commands_work(out: str) -> None:
 
 
 def test_ctrl_c_ends_it_in_order() -> None:
-    demo = subprocess.Popen(
-        [*ETHMON, "demo"], env=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    demo = subprocess.Popen([*ETHMON, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with demo:
         assert demo.stdout is not None
         assert demo.stderr is not None
