@@ -22,10 +22,9 @@ from monitor.chain.quantity import block_hash, data, hex_data, hex_number, int64
 from monitor.chain.rpc import TEXT, Call, Shape
 from monitor.domain import BlockRef
 from monitor.errors import BadAnswer, BlockGone, CallReverted, NodeError, TooLarge, Unsupported
-from monitor.units import Address, Wei
+from monitor.units import MAX_UINT256, Address, Wei
 
 T = TypeVar("T")
-SLOT_BYTES = 32
 
 
 class EthCall(NamedTuple):
@@ -108,8 +107,7 @@ class Pinned:
 
     def get_storage(self, address: Address, slot: int) -> bytes:
         """The 32 bytes of a storage slot."""
-        raw = self._one("eth_getStorageAt", [address, f"0x{slot:064x}"], data)
-        return raw.rjust(SLOT_BYTES, b"\0")
+        return self._one("eth_getStorageAt", [address, f"0x{slot:064x}"], _word)
 
     def get_code(self, address: Address) -> bytes:
         """The code at an address, empty where there is none."""
@@ -180,6 +178,14 @@ class Pinned:
         json = member.endpoint.call("eth_getBlockByNumber", [at, False], BLOCK)
         if json is None or to_ref(json, member.label).hash != self.block.hash:
             raise BlockGone(member.label, f"block {self.block.number} was replaced.")
+
+
+def _word(text: str) -> bytes:
+    """32 bytes, also where the node drops leading zeros."""
+    value = number(text)
+    if value > MAX_UINT256:
+        raise ValueError("more than 32 bytes")
+    return value.to_bytes(32, "big")
 
 
 def _raised(results: list[T | NodeError]) -> list[T]:

@@ -8,7 +8,7 @@ that schedule on is not published, and everything else goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -17,7 +17,7 @@ from monitor.chain.blocks import BLOCK, to_ref
 from monitor.chain.eth_config import NodeConfig, integer, read_config
 from monitor.chain.member import Member
 from monitor.chain.pool import Pool
-from monitor.chain.quantity import hex_number, int64
+from monitor.chain.quantity import hex_number, int64, number
 from monitor.chain.receipts import blob_gas_price, read_receipts
 from monitor.chain.rpc import Call, Shape, unwrap
 from monitor.domain import BlobSchedule, BlockRef
@@ -160,19 +160,19 @@ class _Price:
 
 def _our_prices(member: Member, fees: BlobFees, first: int, head: BlockRef) -> dict[int, _Price]:
     numbers = range(first, head.number + 1)
-    calls = [Call("eth_getBlockByNumber", [hex_number(number), False]) for number in numbers]
+    calls = [Call("eth_getBlockByNumber", [hex_number(block), False]) for block in numbers]
     prices: dict[int, _Price] = {}
     before: BlobSchedule | None = None
-    for number, answer in zip(numbers, member.endpoint.batch(calls, BLOCK), strict=True):
+    for block, answer in zip(numbers, member.endpoint.batch(calls, BLOCK), strict=True):
         json = unwrap(answer)
         if json is None:
-            raise BlockGone(member.label, f"it has no block {number}.")
+            raise BlockGone(member.label, f"it has no block {block}.")
         ref = to_ref(json, member.label)
         schedule = schedule_at(fees.schedules, ref.timestamp)
         # The first block of a schedule is left out: fee histories price it with the old one.
-        if json.excess_blob_gas is not None and (number == 0 or schedule == before or before is None):
-            price = fees(ref.timestamp, BlobGas(_quantity(json.excess_blob_gas, member)))
-            prices[number] = _Price(ref, price, json.blob_gas_used not in {None, "0x0"})
+        if json.excess_blob_gas is not None and (block == 0 or schedule == before or before is None):
+            price = fees(ref.timestamp, BlobGas(_read(int64, json.excess_blob_gas, member)))
+            prices[block] = _Price(ref, price, json.blob_gas_used not in {None, "0x0"})
         before = schedule
     return prices
 
@@ -190,7 +190,7 @@ def _fee_history(member: Member, first: int, head: BlockRef) -> dict[int, int]:
         return {}
     oldest = integer(json.oldest_block)
     # The extra last entry is the block to come; a zero is "before Cancun" or "do not know".
-    priced = {oldest + index: _quantity(text, member) for index, text in enumerate(fees[:count])}
+    priced = {oldest + index: _read(number, text, member) for index, text in enumerate(fees[:count])}
     return {block: fee for block, fee in priced.items() if fee}
 
 
@@ -265,8 +265,8 @@ def _parameters(schedule: BlobSchedule) -> tuple[int, int, int]:
     return schedule.target, schedule.max, schedule.base_fee_update_fraction
 
 
-def _quantity(text: str, member: Member) -> int:
+def _read(parse: Callable[[str], int], text: str, member: Member) -> int:
     try:
-        return int64(text)
+        return parse(text)
     except ValueError as error:
         raise BadAnswer(member.label, f"a blob fee or excess is {error}.") from None
