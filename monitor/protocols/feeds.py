@@ -71,3 +71,9 @@ def read_feeds(addresses: Sequence[Address]) -> Reading[dict[Address, FeedAnswer
         except CannotSee as error:
             found[address] = error
     return found
+
+
+def follows_eth(description: str) -> bool:
+    """Whether a feed prices ETH, or a token that follows it, in dollars: STETH / USD, weETH/USD."""
+    base, _, quote = description.upper().replace(" ", "").partition("/")
+    return base.endswith("ETH") and quote.startswith("USD") and not quote.startswith(("USDC", "USDT", "USDE"))

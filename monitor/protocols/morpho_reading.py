@@ -1,0 +1,132 @@
+"""Reads a Morpho market at a block: terms, stored state, rate, oracle, tokens; and who may liquidate early."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contracts_abi import morpho as abi
+from monitor.domain import BlockRef
+from monitor.errors import CannotSee
+from monitor.lending.morpho import MorphoMarket, PreLiquidation, accrue
+from monitor.protocols.asking import decoded
+from monitor.protocols.base import Ask, Reading, View, attempt, together
+from monitor.protocols.morpho_deployments import MorphoDeployment
+from monitor.protocols.morpho_oracle import (
+    NOWHERE,
+    OracleAt,
+    OracleWiring,
+    read_oracle,
+    wiring_asks,
+    wiring_of,
+)
+from monitor.protocols.morpho_position import Early, MarketAt
+from monitor.protocols.tokens import Token, TokenBook
+from monitor.units import Address, UnixTime
+
+
+class MorphoReader:
+    """Remembers what never changes: markets' terms, oracles' wiring, tokens, pre-liquidation contracts."""
+
+    def __init__(self, deployment: MorphoDeployment) -> None:
+        self._deployment = deployment
+        self.params: dict[bytes, abi.MarketParams] = {}
+        self.early: dict[bytes, list[tuple[Address, abi.PreLiquidationParams]]] = {}
+        self._wirings: dict[Address, OracleWiring] = {}
+        self._tokens = TokenBook()
+
+    def market(self, market: bytes, at: BlockRef) -> Reading[MarketAt]:
+        """A market with interest accrued to the block. Raises `CannotSee`."""
+        params = yield from self._params_of(market)
+        answers = yield [View(self._deployment.morpho, abi.MARKET.encode(market)), *self._wiring_asks(params)]
+        stored = decoded(abi.MARKET, answers[0], "market")
+        oracle = Address(params.oracle)
+        if oracle not in self._wirings:
+            self._wirings[oracle] = wiring_of(oracle, answers[1:])
+        wanted = [Address(params.loan_token), Address(params.collateral_token)]
+        readings: list[Reading[Any]] = [
+            attempt(self._rate(params, stored)),
+            attempt(read_oracle(self._wirings[oracle])),
+            self._tokens.read(wanted),
+        ]
+        rate, priced, tokens = yield from together(readings)
+        loan, collateral = (_sound_token(tokens[token]) for token in wanted)
+        return MarketAt(
+            id=market,
+            params=params,
+            state=accrue(_state(stored, params.lltv), _sound(rate), UnixTime(at.timestamp)),
+            borrow_rate=rate,
+            oracle=_sound(priced),
+            loan=loan,
+            collateral=collateral,
+            eth_is_loan=wanted[0] in self._deployment.eth_tokens,
+        )
+
+    def _params_of(self, market: bytes) -> Reading[abi.MarketParams]:
+        if market not in self.params:
+            answers = yield [View(self._deployment.morpho, abi.MARKET_PARAMS.encode(market))]
+            params = decoded(abi.MARKET_PARAMS, answers[0], "market parameters")
+            if params.lltv == 0 or params.oracle == NOWHERE:
+                raise CannotSee("the market has no oracle or no threshold: nothing can be borrowed in it")
+            self.params[market] = params
+        return self.params[market]
+
+    def _wiring_asks(self, params: abi.MarketParams) -> list[Ask]:
+        oracle = Address(params.oracle)
+        return [] if oracle in self._wirings else wiring_asks(oracle)
+
+    def _rate(self, params: abi.MarketParams, stored: abi.MarketOf) -> Reading[int]:
+        if params.irm == NOWHERE:
+            return 0
+        answers = yield [View(Address(params.irm), abi.BORROW_RATE_VIEW.encode(params, stored))]
+        return decoded(abi.BORROW_RATE_VIEW, answers[0], "the market's rate model")
+
+    def authorised(self, account: Address, market: bytes) -> Reading[Early | None]:
+        """The pre-liquidation contract with the lowest threshold that the account let act for it."""
+        contracts = self.early.get(market, [])
+        if not contracts:
+            return None
+        answers = yield [
+            View(self._deployment.morpho, abi.IS_AUTHORIZED.encode(account, contract))
+            for contract, _ in contracts
+        ]
+        allowed = [
+            pair
+            for pair, answer in zip(contracts, answers, strict=True)
+            if decoded(abi.IS_AUTHORIZED, answer, "authorisation")
+        ]
+        if not allowed:
+            return None
+        contract, terms = min(allowed, key=lambda pair: pair[1].pre_lltv)
+        oracle = yield from self._early_oracle(Address(terms.oracle))
+        return Early(contract, PreLiquidation(*terms[:5]), oracle)
+
+    def _early_oracle(self, oracle: Address) -> Reading[OracleAt]:
+        if oracle not in self._wirings:
+            answers = yield wiring_asks(oracle)
+            self._wirings[oracle] = wiring_of(oracle, answers)
+        return (yield from read_oracle(self._wirings[oracle]))
+
+
+def _state(stored: abi.MarketOf, lltv: int) -> MorphoMarket:
+    return MorphoMarket(
+        total_supply_assets=stored.total_supply_assets,
+        total_supply_shares=stored.total_supply_shares,
+        total_borrow_assets=stored.total_borrow_assets,
+        total_borrow_shares=stored.total_borrow_shares,
+        last_update=UnixTime(stored.last_update),
+        fee=stored.fee,
+        lltv=lltv,
+    )
+
+
+def _sound(value: Any) -> Any:
+    """The value, its `CannotSee` raised."""
+    if isinstance(value, CannotSee):
+        raise value
+    return value
+
+
+def _sound_token(token: Token | CannotSee) -> Token:
+    if isinstance(token, CannotSee):
+        raise token
+    return token
