@@ -225,10 +225,13 @@ def _version(path: Path) -> int:
 
 
 def _proved_writable(database: Database) -> Database:
-    """A read-only file or folder is told now, not at the first block."""
+    """A read-only file or folder is told now, not at the first block.
+
+    BEGIN IMMEDIATE alone does not: on a read-only file SQLite makes it a read transaction.
+    """
     try:
-        with database.transaction():
-            pass
+        with database.transaction() as connection:
+            connection.execute("DELETE FROM setting WHERE FALSE")
     except BaseException:
         database.close()
         raise

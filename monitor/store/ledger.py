@@ -7,6 +7,7 @@ the file is consistent whenever it can be read. Every function joins the caller'
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -204,9 +205,10 @@ def _write(db: Database, rows: Sequence[BlockRow]) -> None:
         db.connection.executemany(
             _UPSERT, [(*row[:_RULE], int(row.burn_rule), *row[_RULE + 1 :]) for row in rows]
         )
-    except OverflowError as error:
+    except (OverflowError, sqlite3.IntegrityError) as error:
         raise StoreError(
-            f"A value in blocks {rows[0].number} to {rows[-1].number} exceeds 64 bits: refused."
+            f"A value in blocks {rows[0].number} to {rows[-1].number} exceeds 64 bits, or is none that a "
+            f"block can have: refused ({' '.join(str(error).split())})."
         ) from error
 
 
