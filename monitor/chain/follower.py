@@ -123,7 +123,7 @@ class Follower:
         span = max(CHUNK, reorg.depth if reorg else 0)
         last = BlockNumber(min(head.number, first + span - 1))
         try:
-            blocks = _present(self._source.blocks(first, last))
+            blocks, last = self._read(first, last, whole=reorg is not None)
         except NodeError as error:
             return self._skip_or_raise(error, head, first, reorg)
         _check_links(parent, blocks)
@@ -142,6 +142,20 @@ class Follower:
             _replaced_by(reorg, blocks),
             parent if reorg else None,
         )
+
+    def _read(self, first: BlockNumber, last: BlockNumber, *, whole: bool) -> tuple[list[Block], BlockNumber]:
+        """Blocks from `first` on and the number up to which they were asked for.
+
+        One malformed block must not hide those before it: unless the branch is needed `whole`, the
+        span is halved until it can be read.
+        """
+        while True:
+            try:
+                return _present(self._source.blocks(first, last)), last
+            except BadAnswer:
+                if whole or first == last:
+                    raise
+                last = BlockNumber((first + last) // 2)
 
     def _skip_or_raise(
         self,
