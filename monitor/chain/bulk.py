@@ -23,10 +23,9 @@ from monitor.chain.blocks import BLOCK, BlobFee, BlockJson, to_blocks, without_h
 from monitor.chain.features import probe
 from monitor.chain.member import Feature, Member
 from monitor.chain.pool import Pool
-from monitor.chain.quantity import hex_number
 from monitor.chain.receipts import with_receipts
 from monitor.chain.rpc import Call, Shape
-from monitor.domain import Block, Gap, GapKind
+from monitor.domain import Block, BurnRule, Gap, GapKind
 from monitor.errors import BadAnswer, NodeError, NodeUnavailable, RateLimited, Unsupported, WrongChain
 from monitor.units import BlockNumber
 
@@ -67,7 +66,11 @@ def block_reader(pool: Pool, blob_fee: BlobFee, *, headers: bool = False) -> Rea
                 answers = member.endpoint.batch(header_calls(first, last), BLOCK)
             else:
                 answers = member.endpoint.batch(block_calls(first, last), COUNTED)
-            return with_receipts(member, to_blocks(answers, first, blob_fee, member.label))
+            blocks = to_blocks(answers, first, blob_fee, member.label)
+            newest = blocks[-1]  # a fork that needs receipts needs them from its first block on
+            if newest is not None and newest.row.burn_rule is BurnRule.HEADER:
+                return blocks
+            return with_receipts(member, blocks)
 
         return pool.using(ask)
 
@@ -94,12 +97,12 @@ COUNTED.many = cast("Any", _Counted(COUNTED.many))
 
 def block_calls(first: int, last: int) -> list[Call]:
     """Requests for blocks with the hashes of their transactions."""
-    return [Call("eth_getBlockByNumber", (hex_number(number), False)) for number in range(first, last + 1)]
+    return [Call("eth_getBlockByNumber", (hex(number), False)) for number in range(first, last + 1)]
 
 
 def header_calls(first: int, last: int) -> list[Call]:
     """Requests for headers."""
-    return [Call("eth_getHeaderByNumber", (hex_number(number),)) for number in range(first, last + 1)]
+    return [Call("eth_getHeaderByNumber", (hex(number),)) for number in range(first, last + 1)]
 
 
 def newest_first(

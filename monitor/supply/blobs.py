@@ -81,12 +81,10 @@ def excess_blob_gas(
 
 def schedule_at(schedules: Sequence[BlobSchedule], timestamp: UnixTime) -> BlobSchedule | None:
     """The schedule in force at `timestamp`; None before the first. `schedules` rise in time."""
-    current = None
-    for schedule in schedules:
-        if schedule.activation_time > timestamp:
-            break
-        current = schedule
-    return current
+    for schedule in reversed(schedules):
+        if schedule.activation_time <= timestamp:
+            return schedule
+    return None
 
 
 def steepness(schedule: BlobSchedule) -> float:
