@@ -32,8 +32,8 @@ class Apprise:
         except ImportError:
             raise ValueError("the package apprise is not installed: pip install 'ethmon[apprise]'") from None
         guard_loggers(_LOGGERS, Redactor(urls))
-        instantiate: Any = Plugins.instantiate  # pyright: ignore[reportUnknownMemberType]
-        made: list[Any] = [instantiate(url, suppress_exceptions=True) for url in urls]
+        plugins: Any = Plugins  # its annotations are incomplete
+        made: list[Any] = [plugins.instantiate(url, suppress_exceptions=True) for url in urls]
         wrong = [str(number) for number, target in enumerate(made, 1) if not target]
         if wrong:
             raise ValueError(f"number {', '.join(wrong)} of the addresses is not one that apprise knows")
