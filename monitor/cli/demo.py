@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path("ethmon-demo")
 DATABASE = FOLDER / "ethmon.db"
+WATCHLIST = FOLDER / "watchlist.toml"
 BLOCK_EVERY_S = 2.0
 LOOK_EVERY_S = 0.25
 CATCH_UP_S = 20.0
@@ -56,6 +57,7 @@ def demo(minutes: float, fast: bool, keep: bool) -> None:
     blobs, a reorg and a falling price on it, and follows it with the real daemon into
     ./ethmon-demo/ethmon.db, which is made anew each time.
     """
+    from monitor.localnet.actors import watchlist
     from monitor.localnet.scenario import MIN_BLOCKS, plan
     from monitor.localnet.stage import Stage
 
@@ -67,6 +69,7 @@ def demo(minutes: float, fast: bool, keep: bool) -> None:
     click.echo("Starting a local chain with a lending market ...")
     genesis = UnixTime(int(time.time()) - (_OWN_TIME_S * (len(steps) + 1) if fast else _OWN_TIME_S))
     with Stage.build(genesis, say=click.echo) as stage:
+        WATCHLIST.write_text(watchlist(stage.cast), encoding="utf-8")
         stage.warm_up()
         Show(stage, stop, fast=fast).run(steps, keep=keep)
 
@@ -108,7 +111,7 @@ class Show:
             chain_id=self._stage.anvil.spec.chain_id,
             poll_seconds=0.05 if self._fast else 0.5,
             db=DATABASE,
-            watchlist=FOLDER / "watchlist.toml",
+            watchlist=WATCHLIST,
         )
 
     def _player(self) -> Player:

@@ -91,6 +91,25 @@ def open_positions(market: Market) -> Cast:
     return cast
 
 
+def watchlist(cast: Cast) -> str:
+    """What `ethmon` is to watch here, as the text of a watchlist.toml."""
+    wallets = (
+        (f"Whale: {WHALE_WETH:,} WETH against USDT", cast.whale, '["20%", "10%", "5%", "2%"]'),
+        ("Loop: wstETH against WETH", cast.loop, '["5%"]'),
+        ("Short: USDC against WETH", cast.short, '["20%", "10%", "5%"]'),
+    )
+    head = "# Written by `ethmon demo` for the actors of its local chain.\n"
+    entries = (
+        f'\n[[wallet]]\nname = "{name}"\naddress = "{address}"\nalert_at = {at}\n'
+        for name, address, at in wallets
+    )
+    level = (
+        f'\n[[level]]\nname = "The whale, as reported"\nprice_usd = {WHALE_PRICE_USD}\n'
+        'source = "the demo\'s own story"\nalert_at = ["10%", "2%"]\n'
+    )
+    return head + "".join(entries) + level
+
+
 def whale_debt() -> int:
     """USDT units for which the WETH collateral times its liquidation threshold is just enough."""
     return floor_div(WHALE_WETH * WHALE_PRICE_USD * 8300 * _USD, BPS)

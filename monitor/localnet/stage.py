@@ -15,8 +15,6 @@ from monitor.localnet.packages import install
 from monitor.units import WEI_PER_ETH, WEI_PER_GWEI, Address, UnixTime, Wei
 
 CHAIN_ID = 1337
-AAVE_PROVIDER = Address("0x5fbdb2315678afecb367f032d93f642f64180aa3")
-"""The market's PoolAddressesProvider: the first contract of the first account, the same every time."""
 BURNER = Address("0x" + "b0" * 20)
 # JUMPDEST; GAS; PUSH2 1000; LT; PUSH1 0; JUMPI; STOP: uses up the gas that it is given.
 _BURNER_CODE = "0x5b5a6103e81060005700"

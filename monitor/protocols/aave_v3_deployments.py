@@ -36,6 +36,15 @@ DEPLOYMENTS: dict[int, tuple[Deployment, ...]] = {
             "sparklend", "SparkLend", _address("0xC13e21B648A5Ee794902342038FF3aDAB66BE987"), _MAINNET_WETH
         ),
     ),
+    # The chain of `ethmon demo`, whose addresses are the same every time.
+    1337: (
+        Deployment(
+            "aave_v3",
+            "Demo",
+            _address("0xA16E02E87b7454126E5E10d957A927A7F5B5d2be"),
+            _address("0x9A676e781A523b5d0C0e43731313A708CB607508"),
+        ),
+    ),
 }
 """By chain id. Sources: contracts_abi/SOURCES.md."""
 

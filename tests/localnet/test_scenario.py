@@ -16,6 +16,7 @@ from monitor.domain import BlobSchedule, BlockRow
 from monitor.localnet.player import AtOnce, Live, Player
 from monitor.localnet.scenario import MAX_BLOBS, MIN_BLOCKS, REORG_DEPTH, Step, plan
 from monitor.localnet.stage import Stage
+from monitor.protocols.aave_v3_deployments import DEPLOYMENTS
 from monitor.supply.blobs import GAS_PER_BLOB, blob_base_fee_wei
 from monitor.supply.burn import Finding, check_child
 from monitor.units import TICKS_PER_USD, WAD, BlobGas, UnixTime, Wei
@@ -144,6 +145,13 @@ def test_the_price_walks_from_far_above_to_just_below_the_whales(played: Played)
     assert min(prices) == 1_772
     assert prices[-1] > 1_780
     assert all(price > 1_780 for price in prices[: prices.index(1_772)])
+
+
+def test_the_market_is_where_the_daemon_looks_for_it(played: Played) -> None:
+    (deployment,) = DEPLOYMENTS[played.stage.anvil.spec.chain_id]
+    market = played.stage.market
+    assert deployment.pool == market.pool.address
+    assert deployment.weth == market.tokens["WETH"].address
 
 
 def test_the_same_plan_gives_the_same_hashes() -> None:
