@@ -47,101 +47,100 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
-    """Positions that are liquidatable on one side of their crossing, or always (crossing infinite)."""
+class _Side:
+    """Positions with their crossings ascending; `sums[i]` adds up the first i of them."""
 
+    rows: Sequence[LadderRow]
+    places: NDArray[np.intp]
+    """Of each crossing, its row."""
     crossings: Floats
-    collateral: Floats
-    debt: Floats
-    rows: NDArray[np.intp]
+    collateral_sums: Floats
+    debt_sums: Floats
 
 
 class Ladder:
-    """Positions prepared once; any number of ladders over them. Needs numpy (loaded here)."""
+    """Positions sorted once; any number of ladders over them in microseconds. Needs numpy (loaded here)."""
 
     def __init__(self, rows: Sequence[LadderRow]) -> None:
         import numpy as np
 
-        self._rows = rows
         # Differences of exact integers first: floats would cancel where collateral and debt are close.
-        net = np.array([row.a - row.b for row in rows], dtype=np.float64)
-        need = np.array([row.m - row.k for row in rows], dtype=np.float64)
-        collateral = np.array([row.collateral for row in rows], dtype=np.float64)
-        debt = np.array([row.debt for row in rows], dtype=np.float64)
+        a, k, b, m, collateral, debt = zip(*rows, strict=True) if rows else ((),) * 6
+        net = (np.array(a, dtype=object) - np.array(b, dtype=object)).astype(np.float64)
+        need = (np.array(m, dtype=object) - np.array(k, dtype=object)).astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
             crossing = need / net
-        long, short = (net > 0) & (need > 0), (net < 0) & (need < 0)
-        always = (need > 0) & (net <= 0) | (need == 0) & (net < 0)
+        always = ((need > 0) & (net <= 0)) | ((need == 0) & (net < 0))
         crossing[always] = np.inf
-        self._falling = self._kind(long | always, crossing, collateral, debt)
-        self._rising = self._kind(short, crossing, collateral, debt)
+        values = np.array(collateral, dtype=np.float64), np.array(debt, dtype=np.float64)
+        self._falling = _side(rows, ((net > 0) & (need > 0)) | always, crossing, values)
+        self._rising = _side(rows, (net < 0) & (need < 0), crossing, values)
 
     def rungs(self, ticks: Sequence[int]) -> list[Rung]:
         """One rung per tick, in the order given. Ticks must be positive and below 2**53."""
         import numpy as np
 
-        steps = sorted(set(ticks))
-        if not steps:
-            return []
-        falling = self._sums(self._falling, steps)
-        rising = self._sums(self._rising, steps)
-        at_most = [np.cumsum(part)[:-1] for part in rising]
-        above = [np.cumsum(part[::-1])[::-1][1:] for part in falling]
-        counts, collateral, debt = (low + high for low, high in zip(at_most, above, strict=True))
-        found = {
-            tick: Rung(tick, round(float(counts[i])), float(collateral[i]), float(debt[i]))
-            for i, tick in enumerate(steps)
-        }
-        return [found[tick] for tick in ticks]
-
-    def _kind(self, chosen: Any, crossing: Floats, collateral: Floats, debt: Floats) -> _Kind:
-        import numpy as np
-
-        return _Kind(crossing[chosen], collateral[chosen], debt[chosen], np.nonzero(chosen)[0])
-
-    def _sums(self, kind: _Kind, steps: Sequence[int]) -> list[Floats]:
-        """Count, collateral and debt of the positions between neighbouring steps."""
-        import numpy as np
-
-        grid = np.array(steps, dtype=np.float64)
-        places = np.searchsorted(grid, kind.crossings, side="left")
-        self._decide(kind, grid, steps, places)
-        size = len(steps) + 1
-        weights = (None, kind.collateral, kind.debt)
-        return [np.bincount(places, weights=weight, minlength=size).astype(np.float64) for weight in weights]
-
-    def _decide(self, kind: _Kind, grid: Floats, steps: Sequence[int], places: NDArray[np.intp]) -> None:
-        """Correct the places of crossings in doubt: `places` is how many steps lie on the lower side.
-
-        For positions liquidatable below, steps below the crossing; for those above, steps up to it.
-        """
-        import numpy as np
-
-        crossings = kind.crossings
-        below = grid[np.clip(places - 1, 0, None)]
-        here = grid[np.clip(places, None, len(steps) - 1)]
-        with np.errstate(invalid="ignore"):
-            close = (np.abs(crossings - here) <= here * _DOUBT) | (
-                np.abs(crossings - below) <= below * _DOUBT
-            )
-        rising = kind is self._rising
-        for index in np.nonzero(close & np.isfinite(crossings))[0]:
-            row = self._rows[int(kind.rows[index])]
-            places[index] = _exact_place(row, steps, int(places[index]), rising=rising)
+        steps = np.array(ticks, dtype=np.float64)
+        falling, rising = _windows(self._falling, steps), _windows(self._rising, steps)
+        return [
+            _rung(tick, _above(self._falling, fall, tick), _below(self._rising, rise, tick))
+            for tick, fall, rise in zip(ticks, falling, rising, strict=True)
+        ]
 
 
-def _exact_place(row: LadderRow, steps: Sequence[int], guess: int, *, rising: bool) -> int:
-    """How many steps are liquidatable (falling) or safe (rising), looked up around the guess."""
+def _side(rows: Sequence[LadderRow], chosen: Any, crossing: Floats, values: tuple[Floats, Floats]) -> _Side:
+    import numpy as np
 
-    def lower_side(step: int) -> bool:
-        return liquidatable(row, step) != rising
+    places = np.nonzero(chosen)[0]
+    places = places[np.argsort(crossing[places])]
+    sums = [np.concatenate(([0.0], np.cumsum(value[places]))) for value in values]
+    return _Side(rows, places, crossing[places], sums[0], sums[1])
 
-    place = guess
-    while place > 0 and not lower_side(steps[place - 1]):
-        place -= 1
-    while place < len(steps) and lower_side(steps[place]):
-        place += 1
-    return place
+
+def _windows(side: _Side, steps: Floats) -> list[tuple[int, int]]:
+    """For each step, the crossings too near to it for floats to decide: first and one past the last."""
+    import numpy as np
+
+    first = np.searchsorted(side.crossings, steps * (1 - _DOUBT), side="left")
+    last = np.searchsorted(side.crossings, steps * (1 + _DOUBT), side="right")
+    return list(zip(first.tolist(), last.tolist(), strict=True))
+
+
+def _doubtful(side: _Side, window: tuple[int, int], tick: int) -> list[LadderRow]:
+    """The liquidatable ones among the positions of a window, by exact integers."""
+    rows = (side.rows[int(side.places[index])] for index in range(*window))
+    return [row for row in rows if liquidatable(row, tick)]
+
+
+def _above(side: _Side, window: tuple[int, int], tick: int) -> Rung:
+    """Positions that are liquidatable below their crossing: those after the window, and some in it."""
+    near, end = _doubtful(side, window, tick), window[1]
+    return Rung(
+        tick,
+        len(side.crossings) - end + len(near),
+        float(side.collateral_sums[-1] - side.collateral_sums[end]) + sum(row.collateral for row in near),
+        float(side.debt_sums[-1] - side.debt_sums[end]) + sum(row.debt for row in near),
+    )
+
+
+def _below(side: _Side, window: tuple[int, int], tick: int) -> Rung:
+    """Positions that are liquidatable above their crossing: those before the window, and some in it."""
+    near, start = _doubtful(side, window, tick), window[0]
+    return Rung(
+        tick,
+        start + len(near),
+        float(side.collateral_sums[start]) + sum(row.collateral for row in near),
+        float(side.debt_sums[start]) + sum(row.debt for row in near),
+    )
+
+
+def _rung(tick: int, falling: Rung, rising: Rung) -> Rung:
+    return Rung(
+        tick,
+        falling.positions + rising.positions,
+        falling.collateral + rising.collateral,
+        falling.debt + rising.debt,
+    )
 
 
 def liquidatable(row: LadderRow, tick: int) -> bool:
