@@ -1,0 +1,113 @@
+"""What the demo shows: from a stored history, in a pipe and on a screen."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import rlp
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from monitor.cli.demo_end import last_page
+from monitor.cli.demo_view import Lines, Screen, Seen, Window
+from monitor.domain import BlockRef, BlockRow, BurnRule, Reorg
+from monitor.localnet.blobs import RlpItem, rlp_encode
+from monitor.store.history import ReorgRecord
+from monitor.store.totals import NOTHING
+from monitor.units import BlobGas, BlockHash, BlockNumber, Gas, Gwei, UnixTime, Wei
+
+GWEI = 10**9
+
+
+def _row(number: int, gwei: int = 20, blobs: int = 0) -> BlockRow:
+    return BlockRow(
+        number=BlockNumber(number),
+        timestamp=UnixTime(1_790_000_000 + 12 * number),
+        gas_limit=Gas(30_000_000),
+        gas_used=Gas(15_000_000),
+        base_fee_wei=Wei(gwei * GWEI),
+        burn_rule=BurnRule.HEADER,
+        receipt_gas=None,
+        blob_gas_used=BlobGas(blobs * 131_072),
+        excess_blob_gas=BlobGas(0),
+        blob_base_fee_wei=Wei(1),
+        tx_count=7,
+        withdrawal_count=0,
+        withdrawals_gwei=Gwei(0),
+    )
+
+
+def _reorg(ancestor: int, depth: int) -> ReorgRecord:
+    def ref(number: int, digit: str) -> BlockRef:
+        return BlockRef(
+            BlockNumber(number), BlockHash("0x" + digit * 64), BlockHash("0x" + "0" * 64), UnixTime(0)
+        )
+
+    reorg = Reorg(BlockNumber(ancestor), depth, ref(ancestor + depth, "a"), ref(ancestor + depth, "b"))
+    return ReorgRecord(UnixTime(0), reorg, Wei(3 * 10**17), 0, Wei(0), 0)
+
+
+def _seen(*numbers: int, reorgs: tuple[ReorgRecord, ...] = ()) -> Seen:
+    rows = tuple(_row(number) for number in sorted(numbers, reverse=True))
+    totals = replace(NOTHING, blocks=len(rows), burn_wei=Wei(len(rows) * 3 * 10**17))
+    return Seen(rows, totals, missing=0, reorgs=reorgs)
+
+
+def test_in_a_pipe_each_block_is_a_line_once(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    for seen in (_seen(0, 1), _seen(0, 1), _seen(0, 1, 2)):
+        lines.show(seen)
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in printed] == ["0", "1", "2"]
+    assert "base fee  20.000 gwei" in printed[0]
+    assert "gas 50 %" in printed[0]
+    assert "burned  0.300000 ETH" in printed[0]
+
+
+def test_in_a_pipe_a_reorg_comes_before_its_new_branch(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    lines.show(_seen(4, 5, 6))
+    lines.show(_seen(4, 5, 6, 7, reorgs=(_reorg(4, 2),)))
+    printed = capsys.readouterr().out.splitlines()[3:]
+    assert printed[0].startswith("REORG: 2 blocks above 4 were replaced; the 0.300000 ETH")
+    assert [line.split()[1] for line in printed[1:]] == ["5", "6", "7"]
+
+
+def test_the_screen_shows_totals_blocks_and_reorgs() -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=110, height=40, color_system=None)
+    with Screen(console, 90) as screen:
+        screen.show(_seen(*range(20), reorgs=(_reorg(4, 2),)))
+    shown = out.getvalue()
+    assert "block 19 of about 90" in shown
+    assert "6.000000000 ETH" in shown
+    assert "REORG: 2 blocks above 4" in shown
+
+
+def test_a_window_sees_nothing_until_there_is_a_database(tmp_path: Path) -> None:
+    window = Window(tmp_path / "none.db")
+    assert window.look() is None
+    assert window.head() is None
+
+
+def test_the_last_page_says_when_the_ledger_is_wrong() -> None:
+    seen = _seen(0, 1)
+    right = "\n".join(last_page(seen, 10**18, 10**18 - 6 * 10**17, Path("x.db")))
+    wrong = "\n".join(last_page(seen, 10**18, 10**18 - 6 * 10**17 + 1, Path("x.db")))
+    assert "exactly that as burned, to the wei" in right
+    assert "This is an error" in wrong
+    assert "exactly that" not in wrong
+
+
+_ITEMS = st.recursive(
+    st.integers(0, 2**256) | st.binary(max_size=70), lambda items: st.lists(items, max_size=5)
+)
+
+
+@given(_ITEMS)
+def test_rlp_is_that_of_the_reference_library(item: RlpItem) -> None:
+    assert rlp_encode(item) == rlp.encode(item)
