@@ -17,7 +17,9 @@ KEYS = st.text(
     min_size=10,
     max_size=40,
 ).filter(lambda key: len(set(key)) > 4)
-PASSWORDS = st.text(min_size=8, max_size=30).filter(lambda text: text.strip() == text and len(set(text)) > 4)
+PASSWORDS = st.text(min_size=8, max_size=30).filter(
+    lambda text: text.strip() == text and len(set(text)) > 4 and text.lower() not in MASK
+)
 
 ENCODINGS = {
     "plain": lambda text: text,
