@@ -1,0 +1,195 @@
+"""`watchlist.toml`: who is watched, what was reported, and when to alert.
+
+Facts read on chain (`[[wallet]]`) and facts that somebody published (`[[level]]`, `[[holding]]`)
+are different types here and stay so. Rules are parsed by `alerts.rules`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from alerts.model import Rule
+from alerts.rules import RuleError, parse_rules
+from monitor.errors import ConfigError
+from monitor.readings.catalogue import CATALOGUE
+from monitor.units import TICKS_PER_USD, WEI_PER_ETH, Address, Tick, Wei
+
+LONGEST_NAME = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """An account whose positions are read on every supported protocol."""
+
+    name: str
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLevel:
+    """An ETH price that somebody published."""
+
+    name: str
+    price: Tick
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """ETH without debt; sources may disagree on its average cost, so that is an interval."""
+
+    name: str
+    amount_wei: Wei
+    cost_low: Tick
+    cost_high: Tick
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watchlist:
+    """Everything in the file; empty where there is no file."""
+
+    wallets: tuple[Wallet, ...] = ()
+    levels: tuple[PriceLevel, ...] = ()
+    holdings: tuple[Holding, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+    def name_of(self, address: Address) -> str:
+        """The name given to an address, else the address shortened."""
+        named = {wallet.address: wallet.name for wallet in self.wallets}
+        return named.get(address, f"{address[:8]}…{address[-4:]}")
+
+
+def load_watchlist(path: Path, channels: Iterable[str] = ()) -> Watchlist:
+    """The file at `path`, or an empty list with the default rules where there is none.
+
+    Raises ConfigError naming the entry and the fix.
+    """
+    return parse_watchlist(_document(path), channels)
+
+
+def parse_watchlist(document: Mapping[str, Any], channels: Iterable[str] = ()) -> Watchlist:
+    """A parsed TOML document. Raises ConfigError."""
+    try:
+        rules = parse_rules(document, CATALOGUE, channels)
+    except RuleError as error:
+        raise ConfigError(f"watchlist, {error.setting}", error.problem, error.fix) from None
+    wallets = tuple(_wallet(place, table) for place, table in _entries(document, "wallet"))
+    _refuse_twins("wallet", [wallet.address for wallet in wallets])
+    return Watchlist(
+        wallets,
+        tuple(_level(place, table) for place, table in _entries(document, "level")),
+        tuple(_holding(place, table) for place, table in _entries(document, "holding")),
+        rules,
+    )
+
+
+def parse_address(setting: str, text: object) -> Address:
+    """A 20-byte hex address; a mixed-case one must pass its checksum (EIP-55). Raises ConfigError."""
+    if not isinstance(text, str) or not _is_hex(text):
+        raise ConfigError(setting, "is not an Ethereum address.", "Write 0x and 40 hex digits.")
+    digits = text[2:]
+    if digits not in {digits.lower(), digits.upper()} and not _checksum_holds(text):
+        raise ConfigError(
+            setting, "fails its checksum (EIP-55): a digit is wrong.", "Copy the address again."
+        )
+    return Address(text.lower())
+
+
+def _document(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            str(path), f"is not valid TOML: {error}.", "Compare it with watchlist.example.toml."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            str(path), f"cannot be read ({type(error).__name__}).", "Check its mode and encoding."
+        ) from None
+
+
+def _entries(document: Mapping[str, Any], kind: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Shapes were checked when the rules were parsed."""
+    return [(f"watchlist, {kind} {number}", table) for number, table in enumerate(document.get(kind, []), 1)]
+
+
+def _wallet(place: str, table: Mapping[str, Any]) -> Wallet:
+    return Wallet(_name(place, table), parse_address(f"{place}: address", table.get("address")))
+
+
+def _level(place: str, table: Mapping[str, Any]) -> PriceLevel:
+    price = _amount(f"{place}: price_usd", table.get("price_usd"), TICKS_PER_USD)
+    return PriceLevel(_name(place, table), Tick(price), _text(place, table, "source"))
+
+
+def _holding(place: str, table: Mapping[str, Any]) -> Holding:
+    cost: Any = table.get("cost_usd")
+    ends: list[object] = list(cost) if isinstance(cost, list) else [cost, cost]  # type: ignore[arg-type]
+    if len(ends) != 2:
+        raise ConfigError(
+            f"{place}: cost_usd", "is neither a number nor an interval.", "Write 3800 or [3600, 4051]."
+        )
+    low, high = sorted(_amount(f"{place}: cost_usd", end, TICKS_PER_USD) for end in ends)
+    amount = _amount(f"{place}: eth", table.get("eth"), WEI_PER_ETH)
+    return Holding(_name(place, table), Wei(amount), Tick(low), Tick(high), _text(place, table, "source"))
+
+
+def _name(place: str, table: Mapping[str, Any]) -> str:
+    name = _text(place, table, "name")
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise ConfigError(
+            f"{place}: name",
+            "is missing, too long or not printable.",
+            f"Give up to {LONGEST_NAME} characters.",
+        )
+    return name
+
+
+def _text(place: str, table: Mapping[str, Any], key: str) -> str:
+    value = table.get(key, "")
+    if not isinstance(value, str):
+        raise ConfigError(f"{place}: {key}", "is not text.", "Put it in quotes.")
+    return value
+
+
+def _amount(setting: str, value: object, unit: int) -> int:
+    """A positive number in TOML as an exact count of units, rounded down below one unit."""
+    try:
+        number = (
+            Decimal(str(value))
+            if isinstance(value, int | float | str) and not isinstance(value, bool)
+            else Decimal(0)
+        )
+    except InvalidOperation:
+        number = Decimal(0)
+    if not number.is_finite() or number <= 0:
+        raise ConfigError(setting, "is not a positive number.", "Write for instance 1780.")
+    return int(number * unit)
+
+
+def _refuse_twins(kind: str, values: list[Address]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise ConfigError(f"watchlist, {kind} {value}", "stands twice.", "Keep one of them.")
+
+
+def _is_hex(text: str) -> bool:
+    return len(text) == 42 and text[:2] == "0x" and all(char in "0123456789abcdefABCDEF" for char in text[2:])
+
+
+def _checksum_holds(text: str) -> bool:
+    from eth_utils.crypto import keccak
+
+    digest = keccak(text=text[2:].lower()).hex()
+    return all(
+        not char.isalpha() or char.isupper() == (int(nibble, 16) >= 8)
+        for char, nibble in zip(text[2:], digest, strict=False)
+    )
