@@ -130,7 +130,9 @@ def open_writer(path: Path, *, synchronous: Synchronous = Synchronous.NORMAL) ->
     _check_place(path)
     lock = FileLock(path)
     try:
-        version = _version(path) if path.exists() else 0
+        # A first start that was killed leaves a journal, which only a writer can undo.
+        cut_off = path.with_name(path.name + "-journal").exists()
+        version = _version(path, "rw" if cut_off else "ro") if path.exists() else 0
         if version < VERSION:
             _migrate(path)
         connection = _connect(path, "rw", synchronous)
@@ -153,7 +155,7 @@ def open_reader(path: Path) -> Database:
     """A read-only connection that works while the daemon writes. Raises as `open_writer`."""
     if not path.is_file():
         raise StoreError(f"{SETTING}: {path} does not exist. `ethmon run` creates it; or name another file.")
-    version = _version(path)
+    version = _version(path, "ro")
     if version < VERSION:
         raise StoreError(
             f"{SETTING}: {path} has schema {version} and this ethmon needs {VERSION}. "
@@ -175,19 +177,23 @@ def _check_place(path: Path) -> None:
 
 def _connect(path: Path, mode: str, synchronous: Synchronous) -> sqlite3.Connection:
     with faults.translated(path):
-        connection = sqlite3.connect(
-            f"file:{quote(str(path.absolute()))}?mode={mode}",
-            uri=True,
-            isolation_level=None,
-            timeout=BUSY_TIMEOUT_MS / 1000,
-            cached_statements=512,
-        )
+        connection = _open(path, mode)
         try:
             _set_pragmas(connection, mode, synchronous)
         except BaseException:
             connection.close()
             raise
     return connection
+
+
+def _open(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        timeout=BUSY_TIMEOUT_MS / 1000,
+        cached_statements=512,
+    )
 
 
 def _set_pragmas(connection: sqlite3.Connection, mode: str, synchronous: Synchronous) -> None:
@@ -203,14 +209,14 @@ def _set_pragmas(connection: sqlite3.Connection, mode: str, synchronous: Synchro
     connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT}")
 
 
-def _version(path: Path) -> int:
+def _version(path: Path, mode: str) -> int:
     """The schema version of an existing file, 0 for an empty one; it is only read.
 
     Raises `StoreDamaged` for what is not our database and `StoreNewer` for a later version.
     """
     if path.stat().st_size == 0:
         return 0
-    with faults.translated(path), closing(_connect(path, "ro", Synchronous.NORMAL)) as connection:
+    with faults.translated(path), closing(_open(path, mode)) as connection:
         application: int = connection.execute("PRAGMA application_id").fetchone()[0]
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         tables: int = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]

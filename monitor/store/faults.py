@@ -53,6 +53,8 @@ def translate(error: sqlite3.Error, path: Path) -> StoreError | None:
         return damaged(path, str(error))
     if "unsupported file format" in str(error):  # a damaged header, reported under the general code
         return damaged(path, str(error))
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_ROLLBACK:
+        return StoreError(f"{SETTING}: {path} was cut off while it was made. Start `ethmon run` once.")
     if "integer overflow" in str(error):
         return StoreError("A sum over blocks exceeds 64 bits: these are no figures of a sane chain.")
     makers = {

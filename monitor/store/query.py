@@ -137,4 +137,8 @@ def _explained(error: sqlite3.Error, db: Database, time_limit_s: float) -> Usage
         return UsageError(f"The query may only read this database ({error}).")
     if code == sqlite3.SQLITE_TOOBIG:
         return UsageError("A value of the query is larger than 1 MB, or the query itself is too long.")
+    if "integer overflow" in str(error):
+        return UsageError(
+            "A sum exceeds 64 bits. Sum whole gwei (burn_gwei) and the rest (burn_rem_wei) apart."
+        )
     return faults.translate(error, db.path) or UsageError(f"The query is wrong: {error}.")

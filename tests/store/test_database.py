@@ -37,7 +37,12 @@ def filled(tmp_path: Path) -> Path:
 
 def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -163,15 +168,19 @@ def test_a_reader_sees_whole_transactions_while_the_writer_writes(tmp_path: Path
 
 
 def test_an_error_rolls_back_and_a_nested_one_only_its_part(db: Database) -> None:
-    with pytest.raises(KeyError), db.transaction():
-        ledger.append(db, chain(0, 5), AT)
-        raise KeyError
+
+    def append_and_fail(first: int, last: int) -> None:
+        with db.transaction():
+            ledger.append(db, chain(first, last), AT)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        append_and_fail(0, 5)
     assert history.head(db) is None
     with db.transaction():
         ledger.append(db, chain(0, 5), AT)
-        with pytest.raises(KeyError), db.transaction():
-            ledger.append(db, chain(6, 9), AT)
-            raise KeyError
+        with pytest.raises(KeyError):
+            append_and_fail(6, 9)
         ledger.append(db, chain(6, 7), AT)
     assert history.frame(db).totals.blocks == 8
 
@@ -252,8 +261,7 @@ def test_damage_inside_is_told_when_it_is_met(filled: Path) -> None:
         file.seek(filled.stat().st_size // 2 // 4096 * 4096)
         file.write(b"\xa5" * 4_096)
     with open_writer(filled) as db, pytest.raises(StoreDamaged, match="restore a backup"):
-        db.rows("SELECT * FROM block")
-        db.rows("SELECT * FROM recent_block")
+        [db.rows(f"SELECT * FROM {table}") for table in ("block", "recent_block")]
 
 
 def test_an_empty_file_with_a_log_is_not_taken_for_new(tmp_path: Path) -> None:
@@ -326,7 +334,7 @@ def test_a_failed_migration_leaves_the_version_before_it(filled: Path) -> None:
 
 
 def test_a_place_that_is_none_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="the folder .*nowhere does not exist"):
+    with pytest.raises(StoreError, match=r"the folder .*nowhere does not exist"):
         open_writer(tmp_path / "nowhere" / "x.db")
     assert not (tmp_path / "nowhere").exists()
     with pytest.raises(StoreError, match="is not a file"):
@@ -402,9 +410,14 @@ def test_a_full_disk_loses_nothing_and_blocks_no_reader(filled: Path) -> None:
 def test_a_full_disk_inside_a_nested_transaction_undoes_the_outer_one(filled: Path) -> None:
     with open_writer(filled) as db:
         db.rows(f"PRAGMA max_page_count = {db.row('PRAGMA page_count')[0] + 2}")
-        with pytest.raises(StoreFull), db.transaction():
-            ledger.append(db, chain(3_000, 3_001), AT)
-            ledger.append(db, chain(3_002, 9_999), AT)
+
+        def two_appends() -> None:
+            with db.transaction():
+                ledger.append(db, chain(3_000, 3_001), AT)
+                ledger.append(db, chain(3_002, 9_999), AT)
+
+        with pytest.raises(StoreFull):
+            two_appends()
         assert not db.connection.in_transaction
         assert history.frame(db).totals.blocks == 3_000
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -161,7 +162,7 @@ class LedgerMachine(RuleBasedStateMachine):
         ranges = coverage.ranges(self.db)
         covered = {n for part in ranges for n in range(part.first, part.last + 1)}
         assert covered == self.rows.keys()
-        assert all(low.last + 1 < high.first for low, high in zip(ranges, ranges[1:], strict=False))
+        assert all(low.last + 1 < high.first for low, high in pairwise(ranges))
         for record in gaps.open_gaps(self.db, GapKind.BLOCKS):
             assert not covered & set(range(record.gap.first, record.gap.last + 1))
 
@@ -202,7 +203,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert start_of(period, part.start) == start_of(period, UnixTime(part.end - 1))
             assert history.frame(self.db, part.start, part.end).coverage == part.coverage
         assert total == whole.totals
-        for one, after in zip(parts, parts[1:], strict=False):
+        for one, after in pairwise(parts):
             assert one.end == after.start
 
     @rule()
