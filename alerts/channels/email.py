@@ -166,9 +166,9 @@ class Email:
                 )
             case ssl.SSLError():
                 return Outcome.retry("no TLS at this port: SMTP_SECURITY is tls for 465, starttls for 587")
-            case smtplib.SMTPServerDisconnected():
+            case smtplib.SMTPServerDisconnected() if not isinstance(error.__context__, TimeoutError):
                 return Outcome.retry("the mail server hung up")
-            case TimeoutError():
+            case TimeoutError() | smtplib.SMTPServerDisconnected():
                 return Outcome.retry("the mail server does not answer (port 465 needs SMTP_SECURITY=tls)")
             case _:
                 return Outcome.retry(f"no connection to the mail server ({type(error).__name__})")

@@ -88,7 +88,9 @@ def test_a_strange_client_polls_presses_and_answers(server: TelegramEmulator) ->
     run(server, use)
 
 
-def test_a_strange_client_meets_the_errors_it_knows(server: TelegramEmulator) -> None:
+def test_a_strange_client_meets_the_errors_it_knows(
+    server: TelegramEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.chat(1, blocked=True)
     server.chat(-5, kind="group", migrated_to=-1005)
     server.chat(2, limit=1, window_s=100.0)
@@ -126,6 +128,7 @@ def test_a_strange_client_meets_the_errors_it_knows(server: TelegramEmulator) ->
             await bot.send_message(-5, "x")
         assert moved.value.new_chat_id == -1005
         await bot.send_message(2, "x")
+        monkeypatch.setenv("PTB_TIMEDELTA", "1")
         with pytest.raises(RetryAfter):
             await bot.send_message(2, "x")
 
