@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from statistics import median
 
-from bench.fakenode import FakeNode, NoNode, drain, fake_node
+from bench.fakenode import FakeNode, NoNodeError, drain, fake_node
 from bench.measure import Sample, run_client, scratch, summarise
-from bench.peers import NoPeer, environment
+from bench.peers import NoPeerError, environment
 from bench.report import Options, Row, Target, at_least, at_most, skipped
 
 WEB3 = "web3.py loop + row inserts"
@@ -30,7 +30,7 @@ ITEM_US = 100
 Client = Callable[[], Sample]
 
 
-class WrongBurn(Exception):
+class WrongBurnError(Exception):
     """A client's sum is not the generator's: no figure of it means anything."""
 
 
@@ -71,7 +71,7 @@ def run(options: Options) -> Iterator[Row]:
     try:
         yield from near(options)
         yield from far(options)
-    except NoNode as error:
+    except NoNodeError as error:
         yield skipped("all of it", "", str(error))
 
 
@@ -88,13 +88,25 @@ def near(options: Options) -> Iterator[Row]:
         }
         add_peers(stack, clients, missing, node, options)
         rounds.run(clients, options.scaled(7, 1))
-    yield Row("ethmon backfill: CPU per block", summarise(rounds.samples[BLOCKS]).cpu_us, "us", None, rounds.cost(BLOCKS))
+    yield Row(
+        "ethmon backfill: CPU per block",
+        summarise(rounds.samples[BLOCKS]).cpu_us,
+        "us",
+        None,
+        rounds.cost(BLOCKS),
+    )
     for peer, target in ((WEB3, at_least(120)), (ETL_GZIP, at_least(10)), (ETL, None), (CRYO, at_least(3))):
         yield versus(rounds, peer, target, missing)
     share = 100 * rounds.wall_ratio(BLOCKS, LIMIT)
-    yield Row("share of the receive-only limit in C, by the clock", share, "%", at_least(20), rounds.cost(LIMIT))
-    yield Row("headers against blocks", rounds.cpu_ratio(BLOCKS, HEADERS), "x", at_least(3), rounds.cost(HEADERS))
-    yield Row("peak memory of a backfill", rounds.rss_mb(BLOCKS), "MB", at_most(60), "resident, whole process")
+    yield Row(
+        "share of the receive-only limit in C, by the clock", share, "%", at_least(20), rounds.cost(LIMIT)
+    )
+    yield Row(
+        "headers against blocks", rounds.cpu_ratio(BLOCKS, HEADERS), "x", at_least(3), rounds.cost(HEADERS)
+    )
+    yield Row(
+        "peak memory of a backfill", rounds.rss_mb(BLOCKS), "MB", at_most(60), "resident, whole process"
+    )
 
 
 def add_peers(
@@ -104,14 +116,14 @@ def add_peers(
     count = options.scaled(3_000, 300)
     try:
         environment()
-    except NoPeer as error:
+    except NoPeerError as error:
         missing.update(dict.fromkeys((ETL, ETL_GZIP, CRYO), str(error)))
         return
     clients[CRYO] = partial(peer, "cryo", node, options.scaled(8_000, 1_000))
     clients[ETL] = partial(peer, "etl", node, count)
     try:
         compressing = stack.enter_context(fake_node(gzip=True))
-    except NoNode as error:
+    except NoNodeError as error:
         missing[ETL_GZIP] = str(error)
     else:
         clients[ETL_GZIP] = partial(peer, "etl", compressing, count)
@@ -133,7 +145,7 @@ def far(options: Options) -> Iterator[Row]:
         try:
             environment()
             clients[CRYO] = partial(peer, "cryo", node, options.scaled(5_000, 500))
-        except NoPeer as error:
+        except NoPeerError as error:
             yield skipped("50 ms away: against cryo 0.3.2, by the clock", "x", str(error), target)
         rounds.run(clients, options.scaled(3, 1))
     if CRYO in clients:
@@ -176,5 +188,5 @@ def limit(node: FakeNode, count: int) -> Sample:
 def checked(sample: Sample, count: int, fact: str, truth: int) -> Sample:
     found = (sample.facts or {}).get(fact)
     if sample.items != count or found != truth:
-        raise WrongBurn(f"{fact} of {count} blocks: {found} instead of {truth}")
+        raise WrongBurnError(f"{fact} of {count} blocks: {found} instead of {truth}")
     return sample

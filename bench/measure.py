@@ -94,7 +94,13 @@ def run_client(module: str, *arguments: object, python: Path | str = sys.executa
     command = [str(python), "-m", module, *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT), "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment, timeout=RUN_LIMIT_S
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT,
+        env=environment,
+        timeout=RUN_LIMIT_S,
     )
     if done.returncode:
         words = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]

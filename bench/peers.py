@@ -19,19 +19,21 @@ OVERRIDES = "parsimonious>=0.10\n"
 """What ethereum-etl's web3.py 5 asks for does not start on Python 3.11."""
 
 
-class NoPeer(Exception):
+class NoPeerError(Exception):
     """A peer could not be installed here; the message is the installer's last line."""
 
 
 @cache
 def environment() -> Path:
-    """The Python of an environment with every peer, installed on first use. Raises NoPeer."""
+    """The Python of an environment with every peer, installed on first use. Raises NoPeerError."""
     home = CACHE / "bench-venv"
     python = home / "bin" / "python"
     ready = home / ".ready"
     if ready.exists() and ready.read_text() == PINS.read_text():
         return python
-    print("   installing ethereum-etl and cryo in .cache/bench-venv (once, about a minute) ...", file=sys.stderr)
+    print(
+        "   installing ethereum-etl and cryo in .cache/bench-venv (once, about a minute) ...", file=sys.stderr
+    )
     command([sys.executable, "-m", "venv", "--clear", str(home)])
     # --no-deps: the pins are complete, and one of them is not what ethereum-etl asks for.
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
@@ -43,8 +45,10 @@ def environment() -> Path:
 def command(words: list[str]) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [done.stderr.strip()]
-        raise NoPeer(f"could not be installed: {lines[-1][:160]}")
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [
+            done.stderr.strip()
+        ]
+        raise NoPeerError(f"could not be installed: {lines[-1][:160]}")
 
 
 def lock() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -76,7 +76,7 @@ def run_backfill(
 
 
 @contextmanager
-def _few_collections() -> Iterator[None]:
+def _few_collections() -> Generator[None]:
     """The garbage collector looks for cycles a hundred times less often: blocks make none."""
     thresholds = gc.get_threshold()
     gc.set_threshold(100 * thresholds[0], *thresholds[1:])

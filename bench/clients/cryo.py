@@ -18,7 +18,9 @@ from bench.measure import Stopwatch
 
 def freeze(url: str, first: int, count: int, folder: Path, **options: bool) -> None:
     span = f"{first}:{first + count}"
-    cryo.freeze("blocks", blocks=[span], rpc=url, output_dir=str(folder), no_report=True, verbose=False, **options)
+    cryo.freeze(
+        "blocks", blocks=[span], rpc=url, output_dir=str(folder), no_report=True, verbose=False, **options
+    )
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """ethereum-etl as its command line runs it: batches of 100, CSV.
 
-    etl URL FIRST COUNT FOLDER [WORKERS]
+etl URL FIRST COUNT FOLDER [WORKERS]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """ethmon's own backfill: the code behind `ethmon backfill`, from the endpoint pool to the SQLite file.
 
-    ours URL FIRST COUNT DB blocks|headers [IN_FLIGHT]
+ours URL FIRST COUNT DB blocks|headers [IN_FLIGHT]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a newcomer writes: `w3.eth.get_block` in a loop, a row inserted for each.
 
-    web3_loop URL FIRST COUNT DB
+web3_loop URL FIRST COUNT DB
 """
 
 from __future__ import annotations

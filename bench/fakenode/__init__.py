@@ -19,7 +19,7 @@ BLOCKS = 8192
 """Different blocks; higher numbers repeat them, with numbers, times and hashes of their own."""
 
 
-class NoNode(Exception):
+class NoNodeError(Exception):
     """The fake node cannot be built or started here: the message says what to install."""
 
 
@@ -72,7 +72,7 @@ class FakeNode:
 
 @contextmanager
 def fake_node(*, latency_us: int = 0, item_us: int = 0, gzip: bool = False) -> Iterator[FakeNode]:
-    """Start a node on a free port; it ends with the `with` block. Raises NoNode."""
+    """Start a node on a free port; it ends with the `with` block. Raises NoNodeError."""
     factors = CACHE / "bench" / "factors.csv"
     command = [str(binary("fakenode")), "--blocks", str(BLOCKS), "--factors", str(factors)]
     command += ["--latency-us", str(latency_us), "--item-us", str(item_us)]
@@ -82,7 +82,9 @@ def fake_node(*, latency_us: int = 0, item_us: int = 0, gzip: bool = False) -> I
             assert process.stdout is not None
             ready = process.stdout.readline()
             if not ready:
-                raise NoNode("zlib's headers are missing, so the fake node cannot compress" if gzip else "it broke")
+                raise NoNodeError(
+                    "zlib's headers are missing, so the fake node cannot compress" if gzip else "it broke"
+                )
             port, first = map(int, ready.split())
             yield FakeNode(port, first, read_truth(first, factors), process.pid)
         finally:
@@ -107,7 +109,9 @@ def binary(name: str) -> Path:
     """The compiled `fakenode` or `drain`; compiled anew when a source has changed."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
-        raise NoNode("no C compiler (cc, gcc or clang) found; install one to measure against a fast node")
+        raise NoNodeError(
+            "no C compiler (cc, gcc or clang) found; install one to measure against a fast node"
+        )
     sources = sorted([*SOURCE.glob("*.c"), *SOURCE.glob("*.h")])
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
     target = CACHE / "bench" / f"{name}-{digest}"
@@ -123,7 +127,7 @@ def compile_plainly(command: list[str]) -> None:
     """Without zlib's headers there is no `--gzip`; everything else works."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise NoNode(f"the C compiler failed: {done.stderr.strip().splitlines()[0]}")
+        raise NoNodeError(f"the C compiler failed: {done.stderr.strip().splitlines()[0]}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,9 @@ class Drained:
     cpu_s: float
 
 
-def drain(node: FakeNode, count: int, *, batch: int = 100, connections: int = 1, header: bool = False) -> Drained:
+def drain(
+    node: FakeNode, count: int, *, batch: int = 100, connections: int = 1, header: bool = False
+) -> Drained:
     """Receive `count` blocks and throw them away: the limit of any client of this node."""
     method = "eth_getHeaderByNumber" if header else "eth_getBlockByNumber"
     command = [str(binary("drain")), *map(str, (node.port, node.first, count, batch, connections, method))]

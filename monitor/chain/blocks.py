@@ -116,12 +116,16 @@ def transaction_count(transactions: Raw) -> int | None:
 
 
 def hash_count(text: memoryview) -> int | None:
-    """How many hashes are in a JSON list of hashes without white space; None for any other text."""
+    """How many hashes are in a JSON list of hashes without white space; None for any other text.
+
+    A list of other strings is taken for one only if it was written to be: such a node could send
+    false hashes just as well.
+    """
     size = len(text)
     if size == 2:
         return 0
     count, rest = divmod(size - 1, _HASH_ITEM)
-    return count if rest == 0 and text[1] == _QUOTE and text[-2] == _QUOTE else None
+    return count if rest == 0 and bytes(text[1:4]) == _OPENING and text[-2] == _QUOTE else None
 
 
 def without_hashes(body: bytes) -> bytes:
@@ -155,6 +159,7 @@ _KEY = b'"transactions":['
 _TO_BRACKET = len(_KEY) - 1
 _BRACKET = ord("[")
 _QUOTE = ord('"')
+_OPENING = b'"0x'
 _HASH_ITEM = len('"",') + 66
 _LIST = msgspec.json.Decoder(list[Raw])
 _NUMBER = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=0)])

@@ -1,6 +1,6 @@
-"""Many old blocks at once: requests in flight on threads, pieces to one consumer, constant memory.
+r"""Many old blocks at once: requests in flight on threads, pieces to one consumer, constant memory.
 
-    spans -> worker --\\
+    spans -> worker --\
     spans -> worker ---> queue of at most 8 pieces -> consumer (writes to the store)
     spans -> worker --/
 
@@ -123,12 +123,15 @@ class Pace:
     """Below this share of idle time the limit is this process, and more requests only cost memory."""
     HOLD = 8
     """Periods before a doubling that did not pay is tried again."""
+    ECHO_S = 1.0
+    """Refusals that come so soon after one another are one: all requests in flight get it."""
 
     def __init__(self, start: int = 1, most: int = MOST_IN_FLIGHT) -> None:
         self.wanted = min(start, most)
         self._most = most
         self._hold = 0
         self._before: tuple[int, float] | None = None
+        self._refused_at = -self.ECHO_S
 
     def observed(self, speed: float, idle: float) -> None:
         """One period went by with this many blocks a second and this share of idle time."""
@@ -144,8 +147,11 @@ class Pace:
             self._before = (self.wanted, speed)
             self.wanted = min(2 * self.wanted, self._most)
 
-    def refused(self) -> None:
-        """The node asked for a pause."""
+    def refused(self, now: float) -> None:
+        """The node asked for a pause, at this monotonic time."""
+        if now - self._refused_at < self.ECHO_S:
+            return
+        self._refused_at = now
         self.wanted = max(1, self.wanted // 2)
         self._before = None
         self._hold = self.HOLD
@@ -159,10 +165,18 @@ class Bulk:
     `_TICK_S`, when `cancel` is set; calls then in flight run out in daemon threads.
     """
 
-    def __init__(self, read: ReadBlocks, cancel: threading.Event, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        read: ReadBlocks,
+        cancel: threading.Event,
+        pace: Pace | None = None,
+        *,
+        pause_s: float = PAUSE_S,
+    ) -> None:
         self._read = read
         self._cancel = cancel
         self._pace = pace or Pace()
+        self._pause_s = pause_s
         self._stop = threading.Event()
         self._take = threading.Lock()
         self._working = 0
@@ -245,13 +259,13 @@ class Bulk:
 
     def _patiently(self, first: BlockNumber, last: BlockNumber) -> Sequence[Block | None]:
         """Read a span, again after a pause while the node is away or its answer does not link."""
-        pause = PAUSE_S
+        pause = self._pause_s
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 blocks = self._read(first, last)
                 _check_links(blocks)
             except RateLimited as error:
-                self._pace.refused()
+                self._pace.refused(time.monotonic())
                 pause = max(pause, error.retry_after_s or 0.0)
                 self._pause(attempt, error, pause)
             except NodeUnavailable as error:
