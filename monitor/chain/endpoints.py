@@ -104,9 +104,13 @@ class Endpoints(Pool):
         except BlockGone:
             return None
 
-    def pinned(self, block: BlockRef) -> Pinned:
-        """A reader of state that sees this one block only."""
-        return Pinned(self, block)
+    def pinned(self, block: BlockRef, *, elsewhere: bool = False) -> Pinned:
+        """A reader of state that sees this one block only.
+
+        `elsewhere` is for a second opinion before a reading alarms anyone: it asks an endpoint that
+        is not in use, and raises Unsupported where there is none.
+        """
+        return Pinned(self, block, elsewhere=elsewhere)
 
     def features(self) -> dict[Feature, bool]:
         """What the endpoint in use can do, probed once per endpoint."""

@@ -74,8 +74,10 @@ class Pinned:
 
     NOBODY = Address(CANARY)
 
-    def __init__(self, pool: Pool, block: BlockRef) -> None:
+    def __init__(self, pool: Pool, block: BlockRef, *, elsewhere: bool = False) -> None:
+        """`elsewhere` reads from another endpoint than the one in use."""
         self._pool = pool
+        self._elsewhere = elsewhere
         self.block = block
 
     def chain_id(self) -> int:
@@ -131,7 +133,7 @@ class Pinned:
             logs = member.endpoint.call("eth_getLogs", [wanted], _LOGS)
             return [_log(log, self.block, member.label) for log in logs]
 
-        return self._pool.using(read)
+        return self._pool.using(read, elsewhere=self._elsewhere)
 
     def read(self, method: str, before: list[Any], after: list[Any]) -> str:
         """The hex text that a state method answers; `before` and `after` the block among its parameters."""
@@ -155,7 +157,7 @@ class Pinned:
             answers = self._answers(member, requests)
             return [_converted(answer, convert, member.label) for answer in answers]
 
-        return self._pool.using(read, needs)
+        return self._pool.using(read, needs, elsewhere=self._elsewhere)
 
     def _answers(
         self, member: Member, requests: Sequence[tuple[str, list[Any], list[Any]]]

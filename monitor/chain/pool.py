@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any, Self, TypeVar
 
 from monitor.chain.blocks import BLOCK, to_ref
+from monitor.chain.features import probe
 from monitor.chain.member import EndpointHealth, Feature, Member, State
 from monitor.chain.quantity import number
 from monitor.chain.redact import labels
@@ -45,6 +46,8 @@ COMPARE_EVERY_S = 30.0
 COMPARE_TIMEOUT_S = 4.0
 AHEAD_OF_CLOCK_S = 120
 """A head dated further into the future than this, while another's is not, is not believed."""
+_LATEST_HEADER = Call("eth_getHeaderByNumber", ["latest"])
+_LATEST_BLOCK = Call("eth_getBlockByNumber", ["latest", False])
 
 
 class Pool:
@@ -88,21 +91,26 @@ class Pool:
         """Requests whose answers come from one endpoint, in order, each a result or its error."""
         return self.using(lambda member: member.endpoint.batch(calls, shape))
 
-    def using(self, work: Callable[[Member], T], needs: Feature | None = None) -> T:
+    def using(
+        self, work: Callable[[Member], T], needs: Feature | None = None, *, elsewhere: bool = False
+    ) -> T:
         """The result of `work` on the first endpoint that can do it.
 
-        Raises CallReverted at once: it is an answer. Where all fail, the most telling error is
+        `elsewhere` asks any but the one in use, for a second opinion. Raises CallReverted at once: it is an answer. Where all fail, the most telling error is
         raised: what a live node says ("no such block", "not supported") before "unavailable".
         """
         errors: list[NodeError] = []
-        for member in self._candidates():
+        for member in self._others() if elsewhere else self._candidates():
             if self._stopping:
                 break
             if needs is not None and member.features.get(needs) is False:
                 errors.append(Unsupported(member.label, f"it has no {needs.value}."))
                 continue
             try:
-                self._take(member)
+                if not elsewhere:
+                    self._take(member)
+                elif not member.verified:
+                    self._verify(member)
                 return member.run(work)
             except CallReverted:
                 raise
@@ -174,6 +182,15 @@ class Pool:
         failing = [m for m in self._members if m.state not in {State.RATE_LIMITED, State.WRONG_CHAIN}]
         return sorted(failing, key=Member.pause_s)
 
+    def _others(self) -> list[Member]:
+        """The usable endpoints that are not in use. Raises Unsupported when there is none."""
+        others = [m for m in self._candidates() if m is not self._current]
+        if not others:
+            raise Unsupported(
+                "second opinion", "no other endpoint can be asked; name several in ETH_RPC_URLS."
+            )
+        return others
+
     def _better_one_waits(self) -> bool:
         """Whether an endpoint before the one in use has been found healthy again."""
         current = self._current
@@ -206,7 +223,9 @@ class Pool:
         member.verified = True
 
     def _read_head(self, member: Member, timeout_s: float | None = None) -> BlockRef:
-        json = member.endpoint.call("eth_getBlockByNumber", ["latest", False], BLOCK, timeout_s=timeout_s)
+        # A header is a tenth of a block: half a gigabyte a day less from a public endpoint.
+        call = _LATEST_HEADER if probe(member, Feature.HEADERS) else _LATEST_BLOCK
+        json = member.endpoint.call(*call, BLOCK, timeout_s=timeout_s)
         if json is None:
             raise BadAnswer(member.label, "it has no latest block.")
         head = to_ref(json, member.label)

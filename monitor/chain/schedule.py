@@ -20,39 +20,16 @@ from monitor.chain.pool import Pool
 from monitor.chain.quantity import hex_number, int64, number
 from monitor.chain.receipts import blob_gas_price, read_receipts
 from monitor.chain.rpc import Call, Shape, unwrap
+from monitor.chain.verdict import Agreed, Mismatch, Unknown, Verdict
 from monitor.domain import BlobSchedule, BlockRef
 from monitor.errors import BadAnswer, BlockGone, ScheduleInDoubt, Unsupported
 from monitor.supply.blobs import blob_base_fee_wei, schedule_at, schedule_doubt
 from monitor.supply.forks import Chain, fork_id
 from monitor.units import BlobGas, BlockNumber, UnixTime, Wei
 
+__all__ = ["Agreed", "BlobFees", "Findings", "Mismatch", "Unknown", "Verdict", "compare", "find_blob_fees"]
+
 COMPARED_BLOCKS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Agreed:
-    """The node charged what we compute in so many blocks."""
-
-    blocks: int
-    telling: bool
-    """False where the fee was at its floor, which every schedule gives."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mismatch:
-    """The node and we do not agree, or it reports a schedule that cannot be."""
-
-    cause: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """There was nothing to compare with."""
-
-    cause: str
-
-
-Verdict = Agreed | Mismatch | Unknown
 
 
 @dataclass(frozen=True, slots=True)

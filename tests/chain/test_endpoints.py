@@ -491,10 +491,37 @@ def test_features_are_probed_not_assumed(net: Callable[..., Net]) -> None:
     assert len(made.servers[0].bodies) == asked
 
 
+def test_the_head_is_read_as_a_header_where_the_node_has_headers(net: Callable[..., Net]) -> None:
+    made = net(1)
+    made.nodes[0].missing.clear()
+    head = made.pool.head()
+    assert head == made.pool.ref(BlockNumber(LENGTH - 1))
+    before = len(made.servers[0].bodies)
+    made.pool.head()
+    assert made.servers[0].methods[before:] == ["eth_getHeaderByNumber"]
+
+
+def test_headers_without_a_hash_are_not_used(net: Callable[..., Net]) -> None:
+    made = net(1)
+    node = made.nodes[0]
+    node.missing.clear()
+
+    def headless(method: str, params: list[Any]) -> Any:
+        answer = node(method, params)
+        if method == "eth_getHeaderByNumber":
+            answer.pop("hash")
+        return answer
+
+    made.servers[0].node = headless
+    assert made.pool.head().number == LENGTH - 1
+    assert made.pool.features()[Feature.HEADERS] is False
+
+
 def test_a_node_that_is_down_has_not_said_no(net: Callable[..., Net]) -> None:
     made = net(1)
     made.pool.head()
+    known = made.pool.health()[0].features
     made.servers[0].always = bad.status(500)
     with pytest.raises(NodeUnavailable):
         made.pool.features()
-    assert made.pool.health()[0].features == {}
+    assert made.pool.health()[0].features == known

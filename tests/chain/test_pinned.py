@@ -11,7 +11,15 @@ import pytest
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.pinned import EthCall, Log, Override
 from monitor.domain import BlockRef
-from monitor.errors import BadAnswer, BlockGone, CallReverted, NodeUnavailable, TooLarge, Unsupported
+from monitor.errors import (
+    BadAnswer,
+    BlockGone,
+    CallReverted,
+    NodeUnavailable,
+    TooLarge,
+    Unsupported,
+    WrongChain,
+)
 from monitor.units import Address, BlockNumber
 from tests.support import rpc_server as bad
 from tests.support.clock import ManualClock
@@ -237,3 +245,21 @@ def test_logs_are_of_the_block_alone(pair: Pair) -> None:
         answers[0] = [{**log, **wrong}]
         with pytest.raises(kind):
             reader.get_logs([WHO])
+
+
+def test_a_second_opinion_comes_from_another_endpoint(pair: Pair) -> None:
+    ref = pair.ref(5)
+    second = pair.nodes[1]
+    pair.servers[1].node = lambda m, p: f"0x{99:064x}" if m == "eth_call" and len(p) == 2 else second(m, p)
+    assert pair.pool.pinned(ref).eth_call(WHO, b"") == word(5)
+    assert pair.pool.pinned(ref, elsewhere=True).eth_call(WHO, b"") == word(99)
+    assert pair.pool.pinned(ref).eth_call(WHO, b"") == word(5)  # the one in use stays in use
+    pair.nodes[1].chain_id = 5
+    with Endpoints([s.url for s in pair.servers], clock=ManualClock(), timeout_s=2) as pool:
+        pool.ref(BlockNumber(1))
+        with pytest.raises(WrongChain):
+            pool.pinned(ref, elsewhere=True).eth_call(WHO, b"")
+    with Endpoints([pair.servers[0].url], clock=ManualClock(), timeout_s=2) as alone:
+        alone.ref(BlockNumber(1))
+        with pytest.raises(Unsupported, match="ETH_RPC_URLS"):
+            alone.pinned(ref, elsewhere=True).eth_call(WHO, b"")
