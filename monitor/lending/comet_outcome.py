@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cached_property
 from typing import Final
 
 from monitor.errors import CannotSee
@@ -21,7 +22,7 @@ from monitor.lending.comet import (
     rates,
     reads,
 )
-from monitor.lending.comet_prices import Answers
+from monitor.lending.comet_prices import Answers, keys_of
 from monitor.lending.outcome import AlreadyLiquidatable, NeverByEth, NeverReason, Outcome
 from monitor.lending.remedy import LiquidationTerms, Remedy, least
 from monitor.lending.solver import DEFAULT_RANGE, PriceRange, outcome_of, solve
@@ -30,18 +31,20 @@ from monitor.units import WAD, Wad, floor_div
 MAX_UINT128: Final = 2**128 - 1
 
 
-@dataclass(frozen=True, slots=True)
 class CometTest:
     """The account's health as a function of one raw answer, for the solver.
 
     Where the contract would revert on a price nobody can absorb, so `at` says no there.
     """
 
-    market: CometMarket
-    account: CometAccount
-    indices: Indices
-    answers: Answers
-    key: str
+    def __init__(
+        self, market: CometMarket, account: CometAccount, indices: Indices, answers: Answers, key: str
+    ) -> None:
+        self.market, self.account, self.indices, self.answers, self.key = (
+            market, account, indices, answers, key,
+        )  # fmt: skip
+        self._moving = tuple(held for held in account.held if key in keys_of(market.assets[held.asset].price))
+        self._base_moves = key in keys_of(market.base_price)
 
     def at(self, tick: int) -> bool:
         """The contract's answer with the feed at `tick`."""
@@ -62,13 +65,26 @@ class CometTest:
 
     def _liquidity_bounds(self, low: int, high: int) -> tuple[int, int]:
         ends = [{**self.answers, self.key: tick} for tick in (low, high)]
-        owed = [debt_value(self.market, self.account, self.indices, end) for end in ends]
-        least, most = -max(owed), -min(owed)
-        for held in self.account.held:
-            factor = self.market.assets[held.asset].liquidate_factor
-            values = [collateral_value(self.market, held, factor, end) for end in ends]
+        least = most = self._fixed
+        for held in self._moving:
+            values = [self._value(held, end) for end in ends]
             least, most = least + min(values), most + max(values)
+        if self._base_moves:
+            owed = [debt_value(self.market, self.account, self.indices, end) for end in ends]
+            least, most = least - max(owed), most - min(owed)
         return least, most
+
+    @cached_property
+    def _fixed(self) -> int:
+        """Everything that the feed does not move. Raises `CannotSee`."""
+        still = sum(self._value(held, self.answers) for held in self.account.held if held not in self._moving)
+        if self._base_moves:
+            return still
+        return still - debt_value(self.market, self.account, self.indices, self.answers)
+
+    def _value(self, held: Held, answers: Answers) -> int:
+        factor = self.market.assets[held.asset].liquidate_factor
+        return collateral_value(self.market, held, factor, answers)
 
 
 def terms(market: CometMarket, account: CometAccount, answers: Answers) -> LiquidationTerms:

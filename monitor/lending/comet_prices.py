@@ -7,7 +7,7 @@ their addresses on a chain. `Comet.getPrice` reverts on anything but a positive 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from monitor.errors import CannotSee
@@ -22,6 +22,15 @@ class Feed:
     """A Chainlink-like feed, used as it is."""
 
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """A second feed that moves with the first: it keeps today's ratio to it, which is an assumption."""
+
+    key: str
+    numerator: int
+    denominator: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,9 @@ class WstEth:
     decimals: int
 
 
-Recipe: TypeAlias = Feed | Constant | RateScaling | Multiplicative | ReverseMultiplicative | WstEth
+Recipe: TypeAlias = (
+    Feed | Following | Constant | RateScaling | Multiplicative | ReverseMultiplicative | WstEth
+)
 
 
 def price_of(recipe: Recipe, answers: Answers) -> int:
@@ -87,6 +98,8 @@ def _raw(recipe: Recipe, answers: Answers) -> int:
     match recipe:
         case Feed(key=key):
             return answers[key]
+        case Following():
+            return floor_div(max(answers[recipe.key], 0) * recipe.numerator, recipe.denominator)
         case Constant(value=value):
             return value
         case RateScaling():
@@ -122,7 +135,7 @@ def _product(recipe: Multiplicative | ReverseMultiplicative, a: int, b: int) -> 
 def keys_of(recipe: Recipe) -> frozenset[str]:
     """The answers that a recipe reads."""
     match recipe:
-        case Feed(key=key) | RateScaling(key=key):
+        case Feed(key=key) | RateScaling(key=key) | Following(key=key):
             return frozenset({key})
         case Constant():
             return frozenset()
@@ -130,3 +143,14 @@ def keys_of(recipe: Recipe) -> frozenset[str]:
             return frozenset({recipe.feed, recipe.tokens_per_steth})
         case Multiplicative() | ReverseMultiplicative():
             return keys_of(recipe.a) | keys_of(recipe.b)
+
+
+def replace_feeds(recipe: Recipe, other: Mapping[str, Recipe]) -> Recipe:
+    """The recipe with feeds replaced by key, wherever they stand in it."""
+    match recipe:
+        case Feed(key=key):
+            return other.get(key, recipe)
+        case Multiplicative() | ReverseMultiplicative():
+            return replace(recipe, a=replace_feeds(recipe.a, other), b=replace_feeds(recipe.b, other))
+        case Constant() | Following() | RateScaling() | WstEth():
+            return recipe
