@@ -13,6 +13,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import ssl
 import threading
 import time
 import urllib.request
@@ -69,7 +70,7 @@ Fault = Callable[[Exchange], None]
 class RpcServer:
     """Serves `node` on a port from the kernel."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, tls: ssl.SSLContext | None = None) -> None:
         self.node = node
         self.faults: deque[Fault | None] = deque()
         self.always: Fault | None = None
@@ -81,7 +82,11 @@ class RpcServer:
         self._server.daemon_threads = True
         self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients hang up: that is the test
         self.port: int = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
