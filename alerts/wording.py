@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, datetime
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
 from alerts.model import Unit
 
@@ -78,37 +78,42 @@ def show(value: Decimal, unit: Unit) -> str:
     if unit is Unit.USD:
         return usd(value)
     if unit is Unit.PERCENT:
-        return f"{trimmed(value, 2 if abs(value) < 10 else 1)}%"
+        return f"{trimmed(value, 2 if value.copy_abs() < 10 else 1)}%"
     if unit is Unit.BLOCKS:
-        return f"{int(value):,} block" + ("" if abs(value) == 1 else "s")
+        return f"{int(value):,} block" + ("" if value.copy_abs() == 1 else "s")
     suffix = {Unit.ETH: " ETH", Unit.GWEI: " gwei"}.get(unit, "")
     return f"{trimmed(value, _places(value))}{suffix}"
 
 
 def _places(value: Decimal) -> int:
-    size = abs(value)
+    size = value.copy_abs()
     return 0 if size >= 10_000 else 2 if size >= 10 else 4
 
 
 def trimmed(value: Decimal, places: int) -> str:
     """Thousands separated, at most `places` decimals, no trailing zeros."""
-    # More digits than the value: quantize must not run out of precision and raise.
-    digits = format(value, "f").partition(".")
-    whole, fraction = digits[0], digits[2][:places].rstrip("0")
-    grouped = f"{int(whole or 0):,}"
-    sign = "-" if whole.startswith("-") and grouped == "0" and fraction else ""
-    return f"{sign}{grouped}" + (f".{fraction}" if fraction else "")
+    text = _fixed(value, places)
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 def usd(value: Decimal) -> str:
-    """$1,942.10, $640,000, $14.1M, $6.2B; negative as -$3."""
-    size, sign = abs(value), "-" if value < 0 else ""
-    for scale, letter in ((Decimal(10**9), "B"), (Decimal(10**6), "M")):
-        if size >= scale:
-            return f"{sign}${(size / scale).quantize(Decimal('0.01'), ROUND_DOWN):,f}{letter}"
-    if size >= 100_000:
-        return f"{sign}${int(size):,}"
-    return f"{sign}${size.quantize(Decimal('0.01'), ROUND_DOWN):,f}"
+    """$1,942.10, $640,000, $14.10M, $6.29B; negative as -$3.50."""
+    size, sign = value.copy_abs(), "-" if value < 0 else ""
+    for digits, letter in ((9, "B"), (6, "M")):
+        if size >= 10**digits:
+            return f"{sign}${_fixed(size, 2, digits)}{letter}"
+    return f"{sign}${_fixed(size, 0 if size >= 100_000 else 2)}"
+
+
+def _fixed(value: Decimal, places: int, shift: int = 0) -> str:
+    """`value / 10**shift` with exactly `places` decimals, cut; on digits, where no context can round."""
+    whole, _, fraction = format(value.copy_abs(), "f").partition(".")
+    whole = whole.rjust(shift + 1, "0")
+    split = len(whole) - shift
+    whole, fraction = whole[:split], whole[split:] + fraction
+    tail = f".{fraction[:places].ljust(places, '0')}" if places else ""
+    return ("-" if value < 0 else "") + f"{int(whole):,}" + tail
 
 
 def span(seconds: int) -> str:

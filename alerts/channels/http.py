@@ -161,8 +161,9 @@ def cause_of(error: BaseException) -> str:
     """The failure in our words: no address, no server text."""
     kinds: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
         ((exceptions.NameResolutionError,), "host name not found"),
-        ((exceptions.ConnectTimeoutError, exceptions.ReadTimeoutError, TimeoutError), "no answer in time"),
+        # Before the time-outs: urllib3 counts it among them.
         ((exceptions.NewConnectionError, ConnectionRefusedError), "no connection"),
+        ((exceptions.ConnectTimeoutError, exceptions.ReadTimeoutError, TimeoutError), "no answer in time"),
         ((exceptions.SSLError,), "certificate or TLS handshake not accepted"),
         ((exceptions.LocationParseError, exceptions.LocationValueError), "address not usable"),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, TypeGuard
 
 from alerts import render
@@ -53,14 +52,14 @@ class Telegram:
         wait = max(self._chat_bucket.wait_s(), self._overall_bucket.wait_s())
         if wait > 0:
             return Outcome.paced(wait)
-        if dispatch.picture is not None and render.fits_caption(dispatch):
-            answer = self._photo(dispatch, render.telegram(dispatch, render.TELEGRAM_CAPTION_LIMIT))
-        else:
-            answer = self._text(dispatch)
+        captioned = dispatch.picture is not None and render.fits_caption(dispatch)
+        answer = self._photo(dispatch) if captioned else self._text(dispatch)
         if not _is_message(answer):
             return self._refused(answer)
+        if dispatch.picture is not None and not captioned:
+            self._picture_after(dispatch, answer["message_id"])
         self._mark_corrected(dispatch)
-        return self._accepted(dispatch, answer)
+        return self._accepted(answer)
 
     def probe(self) -> Outcome:
         """See `alerts.ports.Channel`: the token by getMe, the chat by getChat."""
@@ -70,12 +69,10 @@ class Telegram:
                 return self._refused(answer)
         return Outcome.sent()
 
-    def _accepted(self, dispatch: Dispatch, sent: Mapping[str, Any]) -> Outcome:
+    def _accepted(self, sent: Mapping[str, Any]) -> Outcome:
         receipt = {"message_id": str(sent["message_id"]), "chat_id": self._chat_id}
         if "photo" in sent:
             receipt["photo"] = "1"
-        elif dispatch.picture is not None:
-            self._picture_after(dispatch, sent["message_id"])
         moved = f"the group is now {self._chat_id}: set TELEGRAM_CHAT_ID to it" if self._moved else ""
         return Outcome.sent(receipt, moved)
 
@@ -90,11 +87,12 @@ class Telegram:
             answer = self._call("sendMessage", {**options, "text": plain})
         return answer
 
-    def _photo(self, dispatch: Dispatch, caption: str) -> Any | Refusal | NoReply:
+    def _photo(self, dispatch: Dispatch) -> Any | Refusal | NoReply:
+        caption = render.telegram(dispatch, render.TELEGRAM_CAPTION_LIMIT)
         fields = {**self._options(dispatch), "caption": caption, "parse_mode": "HTML"}
         answer = self._call("sendPhoto", fields, photo=dispatch.picture)
         if isinstance(answer, Refusal) and answer.code in {400, 413} and not _is_dead(answer):
-            return self._text(replace(dispatch, picture=None))  # a bad picture must not hold back the words
+            return self._text(dispatch)  # a bad picture must not hold back the words
         return answer
 
     def _picture_after(self, dispatch: Dispatch, message_id: int) -> None:
