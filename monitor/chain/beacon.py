@@ -8,7 +8,7 @@ verified, is NodeUnavailable: it is not a fact yet.
 from __future__ import annotations
 
 import time
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import msgspec
 
@@ -252,6 +252,12 @@ class Beacon:
     def abort(self) -> None:
         """Break calls in progress; safe in a signal handler."""
         self._http.abort()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _get(self, path: str, kind: type[T]) -> T:
         body = self._http.read(path, time.monotonic() + self._timeout_s)

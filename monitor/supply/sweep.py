@@ -82,6 +82,7 @@ def sweep_estimate(
     seconds: int,
     active_low_gwei: Gwei,
     active_high_gwei: Gwei,
+    *,
     offline_permille: tuple[int, int] = (0, 20),
     least_periods: int = LEAST_PERIODS,
 ) -> Estimated | Unknown:

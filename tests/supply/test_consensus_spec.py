@@ -186,7 +186,9 @@ def test_estimates_hold_the_truth_on_a_chain_with_entries_and_absences() -> None
     assert later.anchor_age_s == estimated.anchor_age_s == seconds
     assert later.high_gwei < estimated.high_gwei
 
-    swept = sweep_estimate(tally, seconds, min(active), max(active), (0, 63), least_periods=100)
+    swept = sweep_estimate(
+        tally, seconds, min(active), max(active), offline_permille=(0, 63), least_periods=100
+    )
     assert isinstance(swept, Estimated)
     assert swept.low_gwei <= truth.gwei <= swept.high_gwei
     assert swept.high_gwei < 1.4 * truth.gwei
