@@ -14,6 +14,7 @@ from threading import Event
 from types import FrameType
 from typing import Any
 
+from monitor.adapters import FEEDS, adapters_for
 from monitor.chain.clock import SystemClock
 from monitor.chain.connect import connect, genesis_hash
 from monitor.chain.endpoints import Endpoints
@@ -30,6 +31,8 @@ from monitor.store.database import Database, open_beside, open_writer
 from monitor.supply.burn import burn_of
 from monitor.tick import Tick
 from monitor.units import format_eth, format_gwei
+from monitor.watch import Watch
+from monitor.watchlist import load_watchlist
 
 log = logging.getLogger("ethmon")
 
@@ -72,16 +75,28 @@ class Daemon:
             self._source = connect(self._settings, self._clock, identity.chain_id(db))
             identity.bind_chain(db, self._source.chain_id(), genesis_hash(self._source), self._clock.now())
             self._say_start(db)
+            watch = self._watch(self._source)
             with ExitStack() as running:
                 running.callback(self._source.close)
                 running.callback(lambda: events.record_event(db, self._clock.now(), "stop"))
                 self._start_wakeup(running)
                 self._start_jobs(running)
-                self._loop(db, self._source)
+                self._loop(db, self._source, watch)
         log.info("stopped")
 
-    def _loop(self, db: Database, source: Endpoints) -> None:
-        tick = Tick(source, db, self._clock, start_blocks=self._settings.start_blocks)
+    def _watch(self, source: Endpoints) -> Watch:
+        """What is read beside the blocks. Raises ConfigError for a watchlist that is not understood."""
+        chain_id = source.chain_id()
+        watchlist = load_watchlist(self._settings.watchlist)
+        if watchlist.wallets:
+            log.info(
+                "watching %d wallets, %d levels, %d holdings",
+                *map(len, (watchlist.wallets, watchlist.levels, watchlist.holdings)),
+            )
+        return Watch(source, adapters_for(chain_id), watchlist, FEEDS.get(chain_id, {}), self._clock)
+
+    def _loop(self, db: Database, source: Endpoints, watch: Watch) -> None:
+        tick = Tick(source, db, self._clock, start_blocks=self._settings.start_blocks, decide=watch.decide)
         while not self._stopping.is_set():
             step = self._tick(tick, db)
             self._record_health(db, source)

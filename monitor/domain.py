@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
-from monitor.units import BlobGas, BlockHash, BlockNumber, Gas, Gwei, UnixTime, Wei
+from monitor.units import Address, BlobGas, BlockHash, BlockNumber, Gas, Gwei, UnixTime, Wei
 
 
 class BurnRule(IntEnum):
@@ -28,8 +28,9 @@ class BlockRef(NamedTuple):
 
 
 class BlockRow(NamedTuple):
-    """One row of table `block`, in column order; `None` is "does not exist on this fork" or
-    "not known", which the other columns tell apart (see `docs/history.md`).
+    """One row of table `block`, in column order.
+
+    `None` is "does not exist on this fork" or "not known": the other columns tell which.
 
     All ints are below 2**63; `monitor.chain.blocks` refuses others as a bad answer.
     """
@@ -101,3 +102,16 @@ class Reorg:
     depth: int
     old_head: BlockRef
     new_head: BlockRef
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPrice:
+    """A price feed's answer at a block. Never zero or negative: that is "cannot see"."""
+
+    feed: str
+    """"ETH/USD"."""
+    address: Address
+    answer: int
+    decimals: int
+    updated_at: UnixTime | None
+    """Block time of the answer; None where the feed does not tell."""

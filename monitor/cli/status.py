@@ -10,7 +10,8 @@ import click
 from monitor.cli import App
 from monitor.cli.output import as_json, console
 from monitor.cli.supply import coverage_words
-from monitor.cli.when import age, utc
+from monitor.cli.when import utc
+from monitor.readings.words import age
 from monitor.units import UnixTime, format_eth, format_gwei
 
 if TYPE_CHECKING:

@@ -116,7 +116,9 @@ _CHAIN = (
 )  # fmt: skip
 
 _ENTRIES = {
-    "wallet": EntryTable(("name", "address", "source"), (Shorthand("alert_at", "position.distance", "wallet"),)),
+    "wallet": EntryTable(
+        ("name", "address", "source"), (Shorthand("alert_at", "position.distance", "wallet"),)
+    ),
     "level": EntryTable(("name", "price_usd", "source"), (Shorthand("alert_at", "level.distance", "level"),)),
     "holding": EntryTable(
         ("name", "eth", "cost_usd", "source"), (Shorthand("alert_at_loss_usd", "holding.loss", "holding"),)

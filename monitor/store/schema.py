@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from monitor.store import alert_tables
+from monitor.store import alert_tables, position_tables
 
 APPLICATION_ID = 0x6574686D
 """'ethm' in the file header: told from any other SQLite file."""
@@ -54,9 +54,8 @@ def _burn_columns(prefix: str, fee: str, gas: str) -> str:
 
 
 def _burn_check(prefix: str) -> str:
-    """Refuse a product past int64, which SQLite would turn into REAL without a word."""
-    return f"""CHECK ({prefix}_gwei IS NULL
-            OR (typeof({prefix}_gwei) = 'integer' AND {prefix}_gwei < {_LARGEST_GWEI}))"""
+    """Refuse a product past int64: SQLite would make it REAL, and a REAL that large fails here too."""
+    return f"CHECK ({prefix}_gwei < {_LARGEST_GWEI})"
 
 
 _BLOCK = f"""
@@ -208,6 +207,6 @@ def ledger(db: Any) -> None:
         db.execute(f"CREATE INDEX rollup_{period}_last_block ON rollup_{period} (last_block)")
 
 
-MIGRATIONS: tuple[Callable[[Any], None], ...] = (ledger, alert_tables.alerting)
+MIGRATIONS: tuple[Callable[[Any], None], ...] = (ledger, alert_tables.alerting, position_tables.positions)
 VERSION = len(MIGRATIONS)
 """Kept in `PRAGMA user_version`, set in the transaction of each migration."""

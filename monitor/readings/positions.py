@@ -1,0 +1,188 @@
+"""Readings of lending positions: how near, which price and its age, size, what would fix it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+
+from alerts.model import BlockStamp, CannotSee, ChartRequest, Fact, Gone, Link, Reading
+from monitor.lending.outcome import (
+    AlreadyLiquidatable,
+    Insensitive,
+    LiquidatableAbove,
+    LiquidatableBelow,
+    NeverByEth,
+    Range,
+    liquidation_tick,
+)
+from monitor.lending.position import Leg, Position, PositionKey, ProofState, Seen, Unseen
+from monitor.readings.words import age, amount, days, dollars, percent, price_words
+from monitor.units import WAD, Address
+
+PROTOCOLS = {
+    "aave_v3": "Aave v3",
+    "sparklend": "SparkLend",
+    "morpho_blue": "Morpho Blue",
+    "compound_v3": "Compound v3",
+    "sky": "Sky",
+    "liquity_v1": "Liquity v1",
+    "liquity_v2": "Liquity v2",
+}
+"""Names for people, by adapter key."""
+
+_DISTANCE, _HEALTH = "position.distance", "position.health_factor"
+
+
+def position_readings(
+    seen: Sequence[Seen], names: Mapping[Address, str], at: BlockStamp, gone: Sequence[PositionKey] = ()
+) -> list[Reading]:
+    """Distance and health factor of every position; `gone` are those that the last block still had."""
+    found: list[Reading] = []
+    for one in seen:
+        name = names.get(one.key.account, one.key.account)
+        found += _unseen(one, name, at) if isinstance(one, Unseen) else _seen(one, name, at)
+    for key in gone:
+        name = names.get(key.account, key.account)
+        found += [
+            _reading(reading, key, name, Gone("the position was closed"), at)
+            for reading in (_DISTANCE, _HEALTH)
+        ]
+    return found
+
+
+def subject_of(key: PositionKey) -> str:
+    """The identity that incidents are kept under."""
+    return ":".join(part for part in (key.protocol, key.market, key.account, key.id) if part)
+
+
+def title_of(key: PositionKey, name: str) -> str:
+    """`Trend Research 1 on Aave v3 Core`."""
+    return f"{name} on {PROTOCOLS.get(key.protocol, key.protocol)} {key.market}".strip()
+
+
+def _unseen(one: Unseen, name: str, at: BlockStamp) -> Iterator[Reading]:
+    for reading in (_DISTANCE, _HEALTH):
+        yield _reading(reading, one.key, name, CannotSee(one.cause), at)
+
+
+def _seen(position: Position, name: str, at: BlockStamp) -> Iterator[Reading]:
+    facts, fixes = tuple(facts_of(position, at.time)), tuple(_fixes(position))
+    value = _distance(position)
+    chart = ChartRequest(
+        "position", {"subject": subject_of(position.key)}, f"{name}: price and liquidation price"
+    )
+    links = (Link("Account on Etherscan", f"https://etherscan.io/address/{position.key.account}"),)
+    yield _reading(_DISTANCE, position.key, name, value, at, facts, fixes, links, chart)
+    if position.health_factor is not None:
+        health = Decimal(position.health_factor) / WAD
+        yield _reading(_HEALTH, position.key, name, health, at, facts, fixes, links, chart)
+
+
+def _reading(
+    reading: str,
+    key: PositionKey,
+    name: str,
+    value: Decimal | CannotSee | Gone,
+    at: BlockStamp,
+    facts: tuple[Fact, ...] = (),
+    fixes: tuple[str, ...] = (),
+    links: tuple[Link, ...] = (),
+    chart: ChartRequest | None = None,
+) -> Reading:
+    labels = {"wallet": name, "protocol": key.protocol}
+    return Reading(
+        reading,
+        subject_of(key),
+        title_of(key, name),
+        value,
+        at,
+        labels,
+        facts=facts,
+        fixes=fixes,
+        links=links,
+        chart=chart,
+    )
+
+
+def _distance(position: Position) -> Decimal | Gone | CannotSee:
+    """Percent between the protocol's price and liquidation; 0 when liquidatable."""
+    if position.proof.state is ProofState.REFUTED:
+        return CannotSee(f"the contract refutes the computed liquidation price: {position.proof.cause}")
+    match position.outcome:
+        case AlreadyLiquidatable():
+            return Decimal(0)
+        case NeverByEth(reason=reason):
+            return Gone(f"no ETH price liquidates it: {reason.value}")
+        case Insensitive():
+            return Gone("collateral and debt both follow ETH: its price does not decide")
+        case LiquidatableBelow() | LiquidatableAbove() | Range():
+            tick, price = liquidation_tick(position.outcome), position.price.answer
+            if tick is None or price <= 0:
+                return CannotSee("the protocol has no price")
+            return abs(Decimal(price) - tick) * 100 / Decimal(price)
+
+
+def facts_of(position: Position, now: int) -> Iterator[Fact]:
+    """What a person wants to know, in order of weight."""
+    price = position.price
+    yield Fact("Liquidation price", _liquidation_words(position))
+    told = "" if price.updated_at is None else f", {age(now - price.updated_at)} old"
+    yield Fact("Protocol's ETH price", f"{price_words(price.answer, price.decimals)}{told}")
+    if position.health_factor is not None:
+        yield Fact("Health factor", f"{Decimal(position.health_factor) / WAD:.4f}")
+    yield Fact("Collateral", _side(position.collaterals, position.collateral_value))
+    yield Fact("Debt", _side(position.debts, position.debt_value))
+    if position.drift_per_day:
+        yield Fact(
+            "Drift",
+            f"the liquidation price moves {position.drift_per_day:+,.2f} USD a day by itself (estimate)",
+        )
+    for note in position.notes:
+        yield Fact("Note", note)
+
+
+def _liquidation_words(position: Position) -> str:
+    price, outcome = position.price, position.outcome
+    proof = (
+        f" ({position.proof.state.value} on the node)"
+        if position.proof.state is ProofState.PROVED
+        else " (not proved)"
+    )
+    match outcome:
+        case LiquidatableBelow(tick=tick) | LiquidatableAbove(tick=tick):
+            side = "at or below" if isinstance(outcome, LiquidatableBelow) else "at or above"
+            gap = price.answer - tick
+            apart = f", {dollars(Decimal(abs(gap)) / 10**price.decimals)} or {percent(abs(gap), price.answer)} away"
+            return f"{side} {price_words(tick, price.decimals)}{apart}{proof}"
+        case Range(upper=upper, lower=lower):
+            return (
+                f"soft between {price_words(upper, price.decimals)} and {price_words(lower, price.decimals)}"
+            )
+        case AlreadyLiquidatable(lowest=lowest, highest=highest):
+            return f"liquidatable now, from {price_words(lowest, price.decimals)} to {price_words(highest, price.decimals)}"
+        case NeverByEth(reason=reason, what_else=what_else):
+            return f"never by the ETH price: {reason.value}" + (f"; {what_else}" if what_else else "")
+        case Insensitive(ratio_drop=drop, carry_days=carry):
+            eaten = "" if carry is None else f", or after {days(carry)} at the present rates"
+            return f"not by the ETH price; by a ratio drop of {drop:.2%}{eaten}"
+
+
+def _side(legs: Sequence[Leg], value: int | None) -> str:
+    parts = [f"{amount(leg.amount, leg.decimals)} {leg.symbol}" for leg in legs]
+    total = "" if value is None else f" ({dollars(Decimal(value) / 10**8)})"
+    return (
+        ", ".join(parts[:4]) + (f" and {len(parts) - 4} more" if len(parts) > 4 else "") or "none"
+    ) + total
+
+
+def _fixes(position: Position) -> Iterator[str]:
+    """Either of these alone makes it safe at the present price; only told when it is not."""
+    remedy = position.remedy
+    if remedy is None:
+        return
+    if remedy.repay and position.debts:
+        leg = position.debts[0]
+        yield f"Repay {amount(remedy.repay, leg.decimals)} {leg.symbol}"
+    if remedy.add and position.collaterals:
+        leg = position.collaterals[0]
+        yield f"Add {amount(remedy.add, leg.decimals)} {leg.symbol}"
