@@ -136,6 +136,8 @@ class Pool:
 
     def newest_head(self) -> BlockRef:
         """The head of the endpoint in use, after leaving it if it is behind the others."""
+        if self._current is None and self._chain_id is not None and len(self._members) > 1:
+            self._first_look()
         head = self.using(self._read_head)
         if len(self._members) > 1 and self._comparison_due(head):
             self.compare()
@@ -169,8 +171,14 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _first_look(self) -> None:
+        """Try all at once: one after the other, several dead ones would hold the start for a minute."""
+        self.compare()
+        if all(member.pause_s() > 0 for member in self._members):
+            raise self._most_telling([])
+
     def _candidates(self) -> list[Member]:
-        """Whom to ask, best first: usable ones, then lagging ones, then those whose pause is over soonest."""
+        """Whom to ask, best first: usable ones, lagging ones; of failing ones only the next to be tried."""
         usable = [member for member in self._members if member.pause_s() == 0]
         ready = [member for member in usable if member.state is not State.LAGGING]
         current = self._current
@@ -180,7 +188,7 @@ class Pool:
         if ready:
             return ready
         failing = [m for m in self._members if m.state not in {State.RATE_LIMITED, State.WRONG_CHAIN}]
-        return sorted(failing, key=Member.pause_s)
+        return sorted(failing, key=Member.pause_s)[:1]
 
     def _others(self) -> list[Member]:
         """The usable endpoints that are not in use. Raises Unsupported when there is none."""

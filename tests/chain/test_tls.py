@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,24 +46,25 @@ def server(authority: Any) -> Iterator[RpcServer]:
         yield running
 
 
+def refusal(url: str) -> NodeUnavailable:
+    with Endpoint(url, timeout_s=2) as endpoint, pytest.raises(NodeUnavailable) as caught:
+        endpoint.call("echo", ["0x1"], TEXT)
+    return caught.value
+
+
 def test_an_unknown_certificate_is_refused(server: RpcServer) -> None:
-    with Endpoint(f"{server.url}/secretkey123", timeout_s=5) as endpoint:
-        with pytest.raises(NodeUnavailable, match="TLS certificate is not valid") as caught:
-            endpoint.call("echo", ["0x1"], TEXT)
-    assert "secretkey123" not in str(caught.value)
+    caught = refusal(f"{server.url}/secretkey123")
+    assert "TLS certificate is not valid" in str(caught)
+    assert "secretkey123" not in str(caught)
 
 
 def test_plain_http_on_a_tls_port_is_one_line(server: RpcServer) -> None:
-    with Endpoint(server.url.replace("https", "http"), timeout_s=5) as endpoint:
-        with pytest.raises(NodeUnavailable):
-            endpoint.call("echo", ["0x1"], TEXT)
+    assert "\n" not in str(refusal(server.url.replace("https", "http")))
 
 
 def test_tls_on_a_plain_port_is_one_line() -> None:
     with RpcServer(lambda *_: "0x1") as plain:
-        with Endpoint(plain.url.replace("http", "https"), timeout_s=1) as endpoint:
-            with pytest.raises(NodeUnavailable, match="TLS|time limit|closed|broke"):
-                endpoint.call("echo", [], TEXT)
+        assert re.search("TLS|time limit|closed|broke", str(refusal(plain.url.replace("http", "https"))))
 
 
 def test_a_private_authority_is_trusted_through_the_environment(server: RpcServer, authority: Any) -> None:
