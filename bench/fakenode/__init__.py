@@ -71,12 +71,18 @@ class FakeNode:
 
 
 @contextmanager
-def fake_node(*, latency_us: int = 0, item_us: int = 0, gzip: bool = False) -> Iterator[FakeNode]:
-    """Start a node on a free port; it ends with the `with` block. Raises NoNodeError."""
+def fake_node(
+    *, latency_us: int = 0, item_us: int = 0, gzip: bool = False, now: bool = False
+) -> Iterator[FakeNode]:
+    """Start a node on a free port; it ends with the `with` block. Raises NoNodeError.
+
+    `now` dates its head now and lets it grow; otherwise the chain is from January 2026 and long.
+    """
     factors = CACHE / "bench" / "factors.csv"
     command = [str(binary("fakenode")), "--blocks", str(BLOCKS), "--factors", str(factors)]
     command += ["--latency-us", str(latency_us), "--item-us", str(item_us)]
     command += ["--gzip"] if gzip else []
+    command += ["--now"] if now else []
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

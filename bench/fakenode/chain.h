@@ -3,12 +3,10 @@
  * Fixed seed: the same chain on every machine. */
 #ifndef CHAIN_H
 #define CHAIN_H
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "keccak.h"
 
-enum { FIRST_BLOCK = 24200000, FIRST_TIME = 1768000007, SLOT = 12 };
+enum { FIRST_BLOCK = 24200000, SLOT = 12 };
+static uint64_t first_time = 1768000007;
 enum { BLOB_GAS = 131072, BLOB_TARGET = 14, BLOB_MAX = 21, BLOB_FRACTION = 11684671 };
 enum { GAS_LIMIT = 60000000, BASE_FEE = 150000000, EXCESS_BLOBS = 1700, STEER = 160 };
 enum { MIN_TX = 228, MAX_TX = 318, WITHDRAWALS = 16, MAX_REST = 26000 };
@@ -16,7 +14,8 @@ enum { MIN_TX = 228, MAX_TX = 318, WITHDRAWALS = 16, MAX_REST = 26000 };
 typedef struct {
     uint64_t gas_limit, gas_used, base_fee, excess_blobs, blobs, blob_fee, withdrawals_gwei;
     int txs;
-    char hash_tail[56];      /* the hash is 8 digits of the block number and these */
+    char true_hash[64];      /* of the first lap */
+    char hash_tail[56];      /* later the hash is 8 digits of the block number and these */
     char *rest;              /* block object after the four patched fields, without the closing brace */
     int rest_len, header_len;  /* the header is the first header_len bytes of rest */
     unsigned char *packed, *packed_header;  /* the same as deflate pieces, when gzip is on */
@@ -142,6 +141,52 @@ static void render(Block *b, int index) {
     memcpy(b->rest, text, b->rest_len);
 }
 
+static void put_hash(char text[64], const Block *chain, int count, uint64_t number) {
+    uint64_t i = number - FIRST_BLOCK;
+    if (number >= FIRST_BLOCK && i < (uint64_t)count) { memcpy(text, chain[i].true_hash, 64); return; }
+    char digits[9];
+    snprintf(digits, sizeof digits, "%08lx", number & 0xffffffff);
+    memcpy(text, digits, 8);
+    memcpy(text + 8, chain[(i + count) % count].hash_tail, 56);
+}
+
+static unsigned char *rlp_field(unsigned char *at, const Block *b, const char *name) {
+    char key[40];
+    int len = snprintf(key, sizeof key, "\"%s\":\"0x", name);
+    const char *digits = memmem(b->rest, b->header_len, key, len);
+    if (!digits) { fprintf(stderr, "fakenode: no field %s\n", name); exit(2); }
+    digits += len;
+    return rlp_hex(at, digits, strcspn(digits, "\""));
+}
+
+static void hash_block(Block *chain, int count, int index) { /* the parent's hash must be known */
+    static const char *before[] = {"sha3Uncles", "miner", "stateRoot", "transactionsRoot", "receiptsRoot", "logsBloom", NULL};
+    static const char *after[] = {"extraData", "mixHash", "nonce", NULL};
+    unsigned char body[1024], list[1100], digest[32], *at = body;
+    Block *b = &chain[index];
+    char parent[64];
+    put_hash(parent, chain, count, (uint64_t)FIRST_BLOCK + index - 1);
+    at = rlp_hex(at, parent, 64);
+    for (const char **name = before; *name; name++) at = rlp_field(at, b, *name);
+    at = rlp_number(at, 0);
+    at = rlp_number(at, FIRST_BLOCK + index);
+    at = rlp_number(at, b->gas_limit);
+    at = rlp_number(at, b->gas_used);
+    at = rlp_number(at, first_time + SLOT * index);
+    for (const char **name = after; *name; name++) at = rlp_field(at, b, *name);
+    at = rlp_number(at, b->base_fee);
+    at = rlp_field(at, b, "withdrawalsRoot");
+    at = rlp_number(at, b->blobs * BLOB_GAS);
+    at = rlp_number(at, b->excess_blobs * BLOB_GAS);
+    at = rlp_field(at, b, "parentBeaconBlockRoot");
+    at = rlp_field(at, b, "requestsHash");
+    size_t len = at - body;
+    list[0] = 0xf9; list[1] = len >> 8; list[2] = len;
+    memcpy(list + 3, body, len);
+    keccak256(list, len + 3, digest);
+    for (int i = 0; i < 32; i++) { b->true_hash[2 * i] = "0123456789abcdef"[digest[i] >> 4]; b->true_hash[2 * i + 1] = "0123456789abcdef"[digest[i] & 15]; }
+}
+
 static Block *build_chain(int count) {
     Block *chain = calloc(count, sizeof *chain);
     for (int i = 0; i < count; i++) {
@@ -157,6 +202,7 @@ static Block *build_chain(int count) {
         put_hex(b->hash_tail, 56);
         render(b, i);
     }
+    for (int i = 0; i < count; i++) hash_block(chain, count, i);
     return chain;
 }
 

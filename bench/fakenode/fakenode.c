@@ -1,7 +1,9 @@
 /* A JSON-RPC node that costs next to nothing: one thread, epoll, keep-alive, batches, pre-rendered blocks.
  *
- *   fakenode [--blocks N] [--latency-us N] [--item-us N] [--gzip] [--factors FILE]
+ *   fakenode [--blocks N] [--latency-us N] [--item-us N] [--gzip] [--factors FILE] [--now]
  *
+ * The first N blocks have true hashes; the head is 64 laps further on, unless fake_setHead moves it.
+ * With --now the head is in the middle of the first lap, dated now, and grows by one every 12 s.
  * Prints "PORT FIRST" on stdout when it is ready, and ends when stdin is closed.
  * --latency-us and --item-us delay each answer, as a distance and a slow node would. */
 #define _GNU_SOURCE
@@ -32,7 +34,7 @@ typedef struct {
 } Conn;
 
 static Block *chain;
-static int chain_len = 8192, use_gzip, epoll_fd, timer_fd;
+static int chain_len = 8192, use_gzip, live, epoll_fd, timer_fd;
 static uint64_t head, latency_ns, item_ns;
 static Conn *conns[MAX_FD];
 
@@ -91,10 +93,12 @@ static void put_rest(Conn *c, Block *b, int header) {
 static void put_block(Conn *c, uint64_t number, int header) {
     if (number > head || number < FIRST_BLOCK) { put_text(c, "null"); return; }
     uint64_t i = number - FIRST_BLOCK;
-    Block *b = &chain[i % chain_len], *parent = &chain[(i + chain_len - 1) % chain_len];
-    char text[320];
-    int len = sprintf(text, "{\"number\":\"0x%07lx\",\"timestamp\":\"0x%08lx\",\"hash\":\"0x%08lx%.56s\",\"parentHash\":\"0x%08lx%.56s\"",
-                      number, FIRST_TIME + SLOT * i, number, b->hash_tail, number - 1, parent->hash_tail);
+    Block *b = &chain[i % chain_len];
+    char text[320], hash[64], parent[64];
+    put_hash(hash, chain, chain_len, number);
+    put_hash(parent, chain, chain_len, number - 1);
+    int len = sprintf(text, "{\"number\":\"0x%07lx\",\"timestamp\":\"0x%08lx\",\"hash\":\"0x%.64s\",\"parentHash\":\"0x%.64s\"",
+                      number, first_time + SLOT * i, hash, parent);
     put(c, text, len);
     put_rest(c, b, header);
     put(c, "}", 1);
@@ -191,11 +195,13 @@ static uint64_t block_number(Slice s) {
 
 static uint64_t number_of_hash(Slice s) { /* 0 = not ours */
     if (s.len != 68) return 0;
-    char digits[9] = {0};
+    for (int i = 0; i < chain_len; i++) if (!memcmp(s.at + 3, chain[i].true_hash, 64)) return FIRST_BLOCK + i;
+    char digits[9] = {0}, hash[64];
     memcpy(digits, s.at + 3, 8);
     uint64_t number = strtoull(digits, NULL, 16);
-    if (number < FIRST_BLOCK || memcmp(s.at + 11, chain[(number - FIRST_BLOCK) % chain_len].hash_tail, 56)) return 0;
-    return number;
+    if (number < FIRST_BLOCK) return 0;
+    put_hash(hash, chain, chain_len, number);
+    return memcmp(s.at + 3, hash, 64) ? 0 : number;
 }
 
 static const char CONFIG[] = "{\"current\":{\"activationTime\":1767747671,\"blobSchedule\":{\"baseFeeUpdateFraction\":11684671,\"max\":21,\"target\":14},"
@@ -232,6 +238,7 @@ static void answer(Conn *c, Slice id, Slice method, Slice params) {
 static int answer_body(Conn *c, const char *p, const char *end) { /* number of requests answered */
     Slice id, method, params;
     int count = 0, batch;
+    if (live) head = FIRST_BLOCK + ((uint64_t)time(NULL) - first_time) / SLOT;
     p = skip_space(p, end);
     batch = p < end && *p == '[';
     if (batch) { put(c, "[", 1); p++; }
@@ -410,6 +417,7 @@ static void read_arguments(int argc, char **argv, const char **factors) {
         else if (!strcmp(argv[i], "--item-us")) { item_ns = strtoull(value, NULL, 10) * 1000; i++; }
         else if (!strcmp(argv[i], "--factors")) { *factors = value; i++; }
         else if (!strcmp(argv[i], "--gzip")) use_gzip = 1;
+        else if (!strcmp(argv[i], "--now")) live = 1;
         else { fprintf(stderr, "fakenode: unknown argument %s\n", argv[i]); exit(2); }
     }
 #ifndef HAVE_ZLIB
@@ -425,6 +433,7 @@ int main(int argc, char **argv) {
     int port;
     read_arguments(argc, argv, &factors);
     signal(SIGPIPE, SIG_IGN);
+    if (live) first_time = (uint64_t)time(NULL) - (uint64_t)SLOT * (chain_len / 2);
     chain = build_chain(chain_len);
     if (!chain_is_sound(chain, chain_len)) { fprintf(stderr, "fakenode: the generated chain breaks its own rules\n"); return 2; }
     if (factors) write_factors(chain, chain_len, factors);
