@@ -24,7 +24,11 @@ ETH = 10**9
 """In gwei, as the spec counts."""
 
 
-def genesis(validators: int = 64, balance: int = 32 * ETH, *, withdrawable: bool = False) -> Any:
+VALIDATORS = 32
+"""The spec's loops are quadratic in them."""
+
+
+def genesis(validators: int = VALIDATORS, balance: int = 32 * ETH, *, withdrawable: bool = False) -> Any:
     """A genesis state; `withdrawable` gives every validator execution (0x01) credentials."""
     state = create_genesis_state(fulu, [fulu.Gwei(balance)] * validators, fulu.MAX_EFFECTIVE_BALANCE)
     if withdrawable:
