@@ -76,6 +76,8 @@ def drain(
     failing_last = sorted(channels, key=lambda channel: outbox.health(channel.name).failures)
     passes = [courier.empty(channel) for channel in failing_last]
     _watch(outbox, names, now(), policy)
+    # Once more, for what one channel has handed to another meanwhile.
+    passes += [courier.empty(channel) for channel in failing_last]
     waits = [done.next_at for done in passes if done.next_at is not None]
     return Drained(
         sum(done.sent for done in passes), sum(done.failed for done in passes), min(waits, default=None)

@@ -100,12 +100,8 @@ class SqliteOutbox:
     def claim(self, channel: str, now_wall: float, lease_s: float, limit: int = 1) -> Sequence[Claim]:
         """See `alerts.ports.Outbox`."""
         parameters = {"channel": channel, "now": now_wall, "lease": now_wall + lease_s, "limit": limit}
-        if (
-            self._db.row(
-                f"SELECT 1 FROM outbox WHERE channel = :channel AND ({_WAITING}) LIMIT 1", parameters
-            )
-            is None
-        ):
+        waiting = f"SELECT 1 FROM outbox WHERE channel = ?2 AND ({_WAITING}) LIMIT 1"
+        if self._db.row(waiting.replace(":now", "?1"), now_wall, channel) is None:
             return ()  # nothing to write: the usual case, without taking the write lock
         with self._db.transaction() as connection:
             rows = connection.execute(

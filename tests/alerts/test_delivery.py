@@ -1,0 +1,323 @@
+"""Delivery from a real outbox file: order, patience, fall-back, and a day without a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from alerts.compose import notice
+from alerts.delivery import Policy, drain, serve
+from alerts.model import ChartRequest, Message, Severity, Transition
+from alerts.ports import Dispatch, Outcome, Scope
+from monitor.store import outbox as store
+from monitor.store.database import Database
+from monitor.store.outbox import SqliteOutbox
+from tests.support.alert_samples import corrected
+from tests.support.alert_store import Clock, Scripted, Template
+
+HOUR = 3600.0
+DOWN = Outcome.retry("no connection")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return Template(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+def db(template: Template, tmp_path: Path) -> Iterator[Database]:
+    with template.open(tmp_path) as database:
+        yield database
+
+
+@pytest.fixture
+def box(db: Database) -> SqliteOutbox:
+    return SqliteOutbox(db)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def message(name: str, severity: Severity = Severity.WARNING, time: int = 0) -> Message:
+    return notice(name, name, "text", severity, time)
+
+
+def states(db: Database, channel: str = "telegram") -> list[str]:
+    return [row.state for row in reversed(store.list_rows(db)) if row.channel == channel]
+
+
+def drain_for(box: SqliteOutbox, channels: list[Scripted], clock: Clock, hours: float) -> None:
+    end = clock.now + hours * HOUR
+    while clock.now < end:
+        done = drain(box, channels, clock)
+        clock.now = min(end, max(done.next_at or end, clock.now + 0.01))
+
+
+def test_rows_leave_in_order_once_on_every_channel(db: Database, box: SqliteOutbox, clock: Clock) -> None:
+    telegram, email = Scripted("telegram"), Scripted("email")
+    for name in "abc":
+        box.enqueue(message(name), ["telegram", "email"], clock())
+    box.enqueue(message("a"), ["telegram"], clock())
+    assert drain(box, [telegram, email], clock).sent == 6
+    assert drain(box, [telegram, email], clock).sent == 0
+    assert telegram.titles() == email.titles() == ["a", "b", "c"]
+    assert states(db) == ["delivered"] * 3
+
+
+def test_a_failing_channel_is_left_alone_for_longer_and_longer(box: SqliteOutbox, clock: Clock) -> None:
+    telegram = Scripted("telegram")
+    telegram.always = DOWN
+    box.enqueue(message("a"), ["telegram"], clock())
+    start = clock.now
+    moments: list[float] = []
+    while len(moments) < 14:
+        done = drain(box, [telegram], clock)
+        moments.append(clock.now - start)
+        assert done.next_at is not None
+        assert drain(box, [telegram], clock).failed == 0, "not before its time"
+        clock.now = done.next_at
+    waits = [later - sooner for sooner, later in pairwise(moments)]
+    assert 1 <= waits[0] <= 2
+    assert max(waits) <= 900
+    assert min(waits[-3:]) >= 450
+    telegram.always = None
+    assert drain(box, [telegram], clock).sent == 1
+
+
+def test_the_pause_that_a_server_asks_for_is_kept_and_not_exceeded(box: SqliteOutbox, clock: Clock) -> None:
+    telegram = Scripted("telegram", [Outcome.retry("429", 17.0)])
+    box.enqueue(message("a"), ["telegram"], clock())
+    done = drain(box, [telegram], clock)
+    assert done.next_at is not None
+    assert 17.0 <= done.next_at - clock.now <= 18.0
+
+
+def test_pacing_is_no_failure(db: Database, box: SqliteOutbox, clock: Clock) -> None:
+    telegram = Scripted("telegram", [Outcome.paced(0.5)])
+    box.enqueue(message("a"), ["telegram"], clock())
+    done = drain(box, [telegram], clock)
+    assert (done.sent, done.next_at) == (0, clock.now + 0.5)
+    assert box.health("telegram").failing_since is None
+    clock.now += 0.5
+    assert drain(box, [telegram], clock).sent == 1
+    assert store.list_rows(db)[0].attempts == 1
+
+
+def test_a_day_without_telegram(db: Database, box: SqliteOutbox, clock: Clock) -> None:
+    telegram, email = Scripted("telegram"), Scripted("email")
+    telegram.always = DOWN
+    names: list[str] = []
+    for hour in range(24):
+        severity = Severity.CRITICAL if hour % 6 == 0 else Severity.WARNING
+        names.append(f"hour {hour}")
+        box.enqueue(message(names[-1], severity, int(clock())), ["telegram"], clock())
+        drain_for(box, [telegram, email], clock, 1)
+    carried = [dispatch for dispatch in email.accepted if dispatch.carried_for == "telegram"]
+    assert [dispatch.message.title for dispatch in carried] == ["hour 0", "hour 6", "hour 12", "hour 18"]
+    notices = [dispatch.message for dispatch in email.accepted if dispatch not in carried]
+    assert [one.title.partition(" since")[0] for one in notices] == ["Telegram delivers nothing"]
+    assert "no connection" in notices[0].lead
+    telegram.always = None
+    drain_for(box, [telegram, email], clock, 1)
+    assert len(telegram.accepted) == 2, "24 late messages in two"
+    items = [item.title for dispatch in telegram.accepted for item in dispatch.message.items]
+    assert [title.split(" ", 2)[2] for title in items] == names
+    assert telegram.accepted[0].message.title.startswith("15 late messages since")
+    assert set(states(db)) == {"delivered"}
+
+
+def test_a_few_late_messages_stay_themselves_and_are_marked(box: SqliteOutbox, clock: Clock) -> None:
+    telegram = Scripted("telegram")
+    for name in "ab":
+        box.enqueue(message(name), ["telegram"], clock())
+    clock.now += HOUR
+    drain(box, [telegram], clock)
+    assert [(one.message.title, one.late_by_s) for one in telegram.accepted] == [("a", 3600), ("b", 3600)]
+
+
+def test_fresh_messages_are_never_collapsed_with_late_ones(box: SqliteOutbox, clock: Clock) -> None:
+    telegram = Scripted("telegram")
+    for number in range(6):
+        box.enqueue(message(f"old {number}"), ["telegram"], clock())
+    clock.now += HOUR
+    box.enqueue(message("new"), ["telegram"], clock())
+    drain(box, [telegram], clock)
+    assert [len(one.message.items) for one in telegram.accepted] == [6, 0]
+    assert telegram.accepted[1].late_by_s == 0
+
+
+def test_a_permanent_error_disables_the_channel_with_a_notice(
+    db: Database, box: SqliteOutbox, clock: Clock
+) -> None:
+    telegram, email = Scripted("telegram"), Scripted("email")
+    telegram.always = Outcome.rejected("403: bot was blocked by the user", Scope.CHANNEL)
+    box.enqueue(message("a", Severity.CRITICAL), ["telegram"], clock())
+    drain_for(box, [telegram, email], clock, 12)
+    assert len(telegram.tried) == 1
+    assert [one.carried_for for one in email.accepted] == ["telegram", ""]
+    said = email.accepted[1].message
+    assert "403" in said.lead
+    assert "outbox retry" in said.lead
+    assert states(db) == ["pending"], "nothing is lost: it leaves when the channel works again"
+    telegram.always = None
+    store.enable_channels(db)
+    drain(box, [telegram, email], clock)
+    assert telegram.titles() == ["a"]
+
+
+def test_a_message_refused_for_good_is_dead_and_the_other_channel_carries_it(
+    db: Database, box: SqliteOutbox, clock: Clock
+) -> None:
+    telegram = Scripted("telegram", [Outcome.rejected("400: too strange")])
+    email = Scripted("email")
+    for name in "ab":
+        box.enqueue(message(name), ["telegram"], clock())
+    drain(box, [telegram, email], clock)
+    assert telegram.titles() == ["b"]
+    assert [(one.message.title, one.carried_for) for one in email.accepted] == [("a", "telegram")]
+    assert states(db) == ["dead", "delivered"]
+    assert store.retry(db) == 1
+    drain(box, [telegram, email], clock)
+    assert telegram.titles() == ["b", "a"]
+
+
+def test_a_carried_message_does_not_go_round_in_circles(box: SqliteOutbox, clock: Clock) -> None:
+    telegram, email = Scripted("telegram"), Scripted("email")
+    telegram.always = email.always = DOWN
+    box.enqueue(message("a", Severity.CRITICAL), ["telegram"], clock())
+    drain_for(box, [telegram, email], clock, 3)
+    email.always = None
+    drain_for(box, [telegram, email], clock, 3)
+    telegram.always = None
+    drain_for(box, [telegram, email], clock, 3)
+    assert [one.message.title for one in email.accepted].count("a") == 1
+    assert telegram.titles().count("a") == 1
+
+
+def test_greylisting_for_a_day_is_survived(db: Database, box: SqliteOutbox, clock: Clock) -> None:
+    email = Scripted("email")
+    email.always = Outcome.retry("451 greylisted", None, {"accepted": "a@example.org"})
+    box.enqueue(message("a"), ["email"], clock())
+    drain_for(box, [email], clock, 24)
+    assert email.tried[-1].progress == {"accepted": "a@example.org"}
+    assert len(email.tried) >= 96
+    email.always = None
+    drain_for(box, [email], clock, 0.3)
+    assert email.titles() == ["a"]
+
+
+def test_what_no_server_takes_for_days_is_given_up_visibly(
+    db: Database, box: SqliteOutbox, clock: Clock
+) -> None:
+    email = Scripted("email")
+    email.always = DOWN
+    box.enqueue(message("a"), ["email"], clock())
+    drain_for(box, [email], clock, 5.1 * 24)
+    row = store.list_rows(db)[0]
+    assert (row.state, row.last_error) == ("dead", "given up: no connection")
+
+
+class Faulty(Scripted):
+    def send(self, dispatch: Dispatch) -> Outcome:
+        self.tried.append(dispatch)
+        raise RuntimeError("token 123:SECRET")
+
+
+def test_a_fault_in_a_channel_stops_neither_it_nor_the_others(
+    db: Database, box: SqliteOutbox, clock: Clock
+) -> None:
+    faulty, email = Faulty("telegram"), Scripted("email")
+    box.enqueue(message("a"), ["telegram", "email"], clock())
+    drain(box, [faulty, email], clock)
+    assert email.titles() == ["a"]
+    row = next(row for row in store.list_rows(db) if row.channel == "telegram")
+    assert (row.state, row.last_error) == ("pending", "fault in the channel (RuntimeError)")
+
+
+def test_pictures_are_drawn_at_delivery_and_never_hold_a_message_back(
+    box: SqliteOutbox, clock: Clock
+) -> None:
+    telegram = Scripted("telegram")
+    chart = ChartRequest("distance", {"position": "x"})
+    for name in "ab":
+        box.enqueue(replace(message(name), chart=chart), ["telegram"], clock())
+
+    def draw(request: ChartRequest) -> bytes | None:
+        assert request == chart
+        if len(telegram.tried) == 1:
+            raise OSError("no font")
+        return b"png"
+
+    drain(box, [telegram], clock, chart=draw)
+    assert [one.picture for one in telegram.accepted] == [b"png", None]
+
+
+def test_threads_and_corrections_find_what_they_refer_to(box: SqliteOutbox, clock: Clock) -> None:
+    telegram = Scripted("telegram")
+    first = replace(message("original"), thread="incident")
+    box.enqueue(first, ["telegram"], clock())
+    drain(box, [telegram], clock)
+    box.enqueue(replace(message("next"), thread="incident"), ["telegram"], clock())
+    box.enqueue(corrected(), ["telegram"], clock())
+    drain(box, [telegram], clock)
+    assert telegram.accepted[0].thread_receipt is None
+    assert telegram.accepted[1].thread_receipt == {"message_id": "1"}
+    original = telegram.accepted[2].original
+    assert original is not None
+    assert original.message == first
+    assert telegram.accepted[2].message.transition is Transition.CORRECTED
+
+
+def test_a_lease_that_ran_out_is_claimed_again(box: SqliteOutbox, clock: Clock) -> None:
+    box.enqueue(message("a"), ["telegram"], clock())
+    lease = Policy().lease_s
+    assert len(box.claim("telegram", clock(), lease)) == 1
+    assert box.claim("telegram", clock(), lease) == ()
+    clock.now += lease
+    assert len(box.claim("telegram", clock(), lease)) == 1
+    assert box.release_leases() == 1
+    assert len(box.claim("telegram", clock(), lease)) == 1
+
+
+def test_rows_can_be_dropped_and_counted(db: Database, box: SqliteOutbox, clock: Clock) -> None:
+    telegram = Scripted("telegram")
+    for name in "ab":
+        box.enqueue(message(name), ["telegram"], clock())
+    row = store.list_rows(db)[-1].id
+    assert store.drop(db, row, clock())
+    assert not store.drop(db, row, clock())
+    drain(box, [telegram], clock)
+    assert telegram.titles() == ["b"]
+    assert store.counts(db) == {("telegram", "dropped"): 1, ("telegram", "delivered"): 1}
+
+
+def test_the_thread_sends_as_soon_as_it_is_woken_and_ends_when_told(db: Database, clock: Clock) -> None:
+    telegram = Scripted("telegram")
+    wake, stopping, sent = Event(), Event(), Event()
+
+    class Telling(Scripted):
+        def send(self, dispatch: Dispatch) -> Outcome:
+            sent.set()
+            return telegram.send(dispatch)
+
+    def work() -> None:
+        with db.sibling() as mine:
+            serve(SqliteOutbox(mine), [Telling("telegram")], clock, wake=wake, stopping=stopping, idle_s=30)
+
+    thread = Thread(target=work)
+    thread.start()
+    store.enqueue(db, message("a"), ["telegram"], clock())
+    wake.set()
+    assert sent.wait(10)
+    stopping.set()
+    wake.set()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert telegram.titles() == ["a"]
