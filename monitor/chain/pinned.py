@@ -53,6 +53,8 @@ class Log(NamedTuple):
     topics: tuple[bytes, ...]
     data: bytes
     log_index: int
+    transaction_hash: str
+    """0x and 64 lower-case hex digits."""
 
 
 class _LogJson(msgspec.Struct, gc=False, rename="camel"):
@@ -60,6 +62,7 @@ class _LogJson(msgspec.Struct, gc=False, rename="camel"):
     topics: list[str]
     data: str
     log_index: str
+    transaction_hash: str
     block_hash: str
     removed: bool = False
 
@@ -245,6 +248,7 @@ def _log(json: _LogJson, block: BlockRef, label: str) -> Log:
         if block_hash(json.block_hash) != block.hash or json.removed:
             raise BlockGone(label, f"its logs of block {block.number} are of another block.")
         topics = tuple(data(topic) for topic in json.topics)
-        return Log(to_address(json.address), topics, data(json.data), int64(json.log_index))
+        transaction = block_hash(json.transaction_hash)
+        return Log(to_address(json.address), topics, data(json.data), int64(json.log_index), transaction)
     except ValueError as error:
         raise BadAnswer(label, f"a log of block {block.number} holds {error}.") from None

@@ -191,6 +191,8 @@ def events(pinned: Pinned, adapters: Sequence[Adapter]) -> list[tuple[EventLog, 
         return []
     found: list[tuple[EventLog, PositionEvent]] = []
     for log in pinned.get_logs(addresses, [topics]):
-        seen = EventLog(log.address, log.topics, log.data, pinned.block.number, log.log_index, "")
+        seen = EventLog(
+            log.address, log.topics, log.data, pinned.block.number, log.log_index, log.transaction_hash
+        )
         found += [(seen, event) for adapter in adapters for event in adapter.decode_event(seen)]
     return found

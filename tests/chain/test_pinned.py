@@ -214,6 +214,7 @@ def test_logs_are_of_the_block_alone(pair: Pair) -> None:
         "topics": ["0x" + "11" * 32],
         "data": "0x01",
         "logIndex": "0x7",
+        "transactionHash": "0x" + "AB" * 32,
         "blockHash": ref.hash,
     }
     answers: list[Any] = [[log]]
@@ -229,7 +230,7 @@ def test_logs_are_of_the_block_alone(pair: Pair) -> None:
         server.node = logs
     reader = pair.pool.pinned(ref)
     assert reader.get_logs([WHO], [b"\x11" * 32, None, [b"\x22", b"\x33"]]) == [
-        Log(WHO, (b"\x11" * 32,), b"\x01", 7)
+        Log(WHO, (b"\x11" * 32,), b"\x01", 7, "0x" + "ab" * 32)
     ]
     assert asked[0] == {
         "address": [WHO],
