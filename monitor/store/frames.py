@@ -200,16 +200,17 @@ def coverage_of(db: Database, start: UnixTime, end: UnixTime, seen: Seen, stored
     if seen.first is None or seen.last is None:
         hole = seen.after - seen.before - 1 if seen.before is not None and seen.after is not None else 0
         return Coverage(None, None, 0, 0, hole, seen.before is None, seen.after is None)
-    starts_inside = time_of(db, seen.first) != start
-    ends_inside = time_of(db, seen.last) != end - 1
-    hole_before = seen.first - (seen.before + 1) if seen.before is not None else 0
-    hole_after = seen.after - (seen.last + 1) if seen.after is not None else 0
+    hole_before = seen.first if seen.before is None else seen.first - (seen.before + 1)
+    hole_after = 1 if seen.after is None else seen.after - (seen.last + 1)
+    starts_inside = hole_before > 0 and time_of(db, seen.first) != start
+    ends_inside = hole_after > 0 and time_of(db, seen.last) != end - 1
     return Coverage(
         first=seen.first,
         last=seen.last,
         stored=stored,
         missing=seen.last - seen.first + 1 - stored,
-        maybe_missing=(hole_before if starts_inside else 0) + (hole_after if ends_inside else 0),
-        starts_late=starts_inside and seen.before is None and seen.first > 0,
+        maybe_missing=(hole_before if starts_inside and seen.before is not None else 0)
+        + (hole_after if ends_inside and seen.after is not None else 0),
+        starts_late=starts_inside and seen.before is None,
         ends_early=ends_inside and seen.after is None,
     )

@@ -142,7 +142,7 @@ def save_events(db: Database, events: Sequence[EventAt]) -> None:
 def current(db: Database) -> tuple[StoredPosition, ...]:
     """Every watched position as of the newest block that was read, nearest to liquidation first."""
     rows = db.rows(f"SELECT {', '.join(COLUMNS)} FROM position_now ORDER BY distance IS NULL, distance, name")
-    return tuple(_stored(row) for row in rows)
+    return tuple(stored(row) for row in rows)
 
 
 def history(db: Database, key: PositionKey, since: UnixTime) -> tuple[StoredPosition, ...]:
@@ -152,7 +152,7 @@ def history(db: Database, key: PositionKey, since: UnixTime) -> tuple[StoredPosi
         " AND position_id = ? AND block_time >= ? ORDER BY block_number, id",
         *(key.account, key.protocol, key.market, key.id, since),
     )
-    return tuple(_stored(row) for row in rows)
+    return tuple(stored(row) for row in rows)
 
 
 def moves_since(db: Database, key: PositionKey, since: UnixTime) -> dict[str, int]:
@@ -246,5 +246,6 @@ def _scaled_value(value: int | None) -> float | None:
     return None if value is None else value / _VALUE_UNIT
 
 
-def _stored(row: tuple[Any, ...]) -> StoredPosition:
+def stored(row: tuple[Any, ...]) -> StoredPosition:
+    """A row of `COLUMNS` as a record."""
     return StoredPosition._make((*row[:-1], msgspec.json.decode(row[-1])))

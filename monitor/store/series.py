@@ -72,7 +72,7 @@ def _whole(db: Database, start: UnixTime, end: UnixTime, by: Period) -> dict[Uni
     parts: dict[UnixTime, _Part] = {}
     for time, *row in db.rows(_HOURS if by is Period.HOUR else _DAYS, start, end):
         at = start_of(by, time)
-        part = _Part(at, end_of(by, at), row[0], row[1], totals.read(tuple(row)))
+        part = _Part(at, end_of(by, at), row[0], row[1], totals.read(row))
         known = parts.get(at)
         parts[at] = _joined(known, part) if known else part
     return parts

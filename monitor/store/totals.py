@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from monitor.store.columns import COLUMNS
 from monitor.units import (
     WEI_PER_GWEI,
     BlobGas,
@@ -14,7 +14,6 @@ from monitor.units import (
     Gwei,
     Wei,
     half_up_div,
-    join_wei,
 )
 
 
@@ -125,37 +124,31 @@ NOTHING = Totals(
 """Of no block at all."""
 
 
-def read(row: tuple[Any, ...]) -> Totals:
-    """`Totals` of one row of `COLUMNS`."""
-    value = dict(zip(COLUMNS, row, strict=True))
+def read(row: Sequence[Any]) -> Totals:
+    """`Totals` of one row of `COLUMNS`, unpacked in their order (a series reads thousands)."""
+    (_, _, blocks, burn_gwei, burn_rest, burn_unknown, blob_gwei, blob_rest, blob_unknown, *row_rest) = row
+    (fee_gas, gas_used, limit_giga, limit_rest, blob_gas_used, *fees) = row_rest
+    (tx_count, tx_unknown, withdrawals, withdrawals_gwei, withdrawals_unknown, *extremes) = fees[6:]
     return Totals(
-        blocks=value["blocks"],
-        burn_wei=join_wei(value["burn_gwei"], value["burn_rem_wei"]),
-        burn_unknown=value["burn_unknown"],
-        blob_burn_wei=join_wei(value["blob_burn_gwei"], value["blob_burn_rem_wei"]),
-        blob_burn_unknown=value["blob_burn_unknown"],
-        fee_gas=Gas(value["fee_gas"]),
-        gas_used=Gas(value["gas_used"]),
-        gas_limit=Gas(value["gas_limit_giga"] * WEI_PER_GWEI + value["gas_limit_rem"]),
-        blob_gas_used=BlobGas(value["blob_gas_used"]),
-        base_fee=_fee_stats(value, "base_fee"),
-        blob_fee=_fee_stats(value, "blob_fee"),
-        tx_count=value["tx_count"],
-        tx_unknown=value["tx_unknown"],
-        withdrawal_count=value["withdrawal_count"],
-        withdrawals_gwei=Gwei(value["withdrawals_gwei"]),
-        withdrawals_unknown=value["withdrawals_unknown"],
+        blocks,
+        Wei(burn_gwei * WEI_PER_GWEI + burn_rest),
+        burn_unknown,
+        Wei(blob_gwei * WEI_PER_GWEI + blob_rest),
+        blob_unknown,
+        fee_gas,
+        gas_used,
+        Gas(limit_giga * WEI_PER_GWEI + limit_rest),
+        blob_gas_used,
+        _fee_stats(fees[:3], extremes[:4]),
+        _fee_stats(fees[3:6], extremes[4:]),
+        tx_count,
+        tx_unknown,
+        withdrawals,
+        withdrawals_gwei,
+        withdrawals_unknown,
     )
 
 
-def _fee_stats(value: dict[str, Any], fee: str) -> FeeStats | None:
-    if not value[f"{fee}_blocks"]:
-        return None
-    return FeeStats(
-        blocks=value[f"{fee}_blocks"],
-        sum_wei=join_wei(value[f"{fee}_sum_gwei"], value[f"{fee}_sum_rem_wei"]),
-        min_wei=Wei(value[f"{fee}_min_wei"]),
-        min_block=BlockNumber(value[f"{fee}_min_block"]),
-        max_wei=Wei(value[f"{fee}_max_wei"]),
-        max_block=BlockNumber(value[f"{fee}_max_block"]),
-    )
+def _fee_stats(sums: Sequence[int], extremes: Sequence[Any]) -> FeeStats | None:
+    blocks, gwei, rest = sums
+    return FeeStats(blocks, Wei(gwei * WEI_PER_GWEI + rest), *extremes) if blocks else None

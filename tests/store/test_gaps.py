@@ -126,7 +126,7 @@ def test_any_order_of_opening_and_closing(db: Database, steps: list[tuple[bool, 
         wanted = range(first, first + size + 1)
         if opens:
             gaps.open_gap(db, gap(first, first + size, cause, GapKind.RECEIPTS), AT)
-            blind = {number: cause for number in wanted} | blind
+            blind = dict.fromkeys(wanted, cause) | blind
         else:
             gaps.close(db, GapKind.RECEIPTS, BlockNumber(first), BlockNumber(first + size), AT)
             blind = {number: why for number, why in blind.items() if number not in wanted}

@@ -215,7 +215,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 expected.setdefault(start_of(period, row.timestamp), []).append(row)
             stored = self.db.rows(f"SELECT * FROM rollup_{period} ORDER BY start")
             got: dict[int, tuple[int, int, Totals]] = {
-                row[0]: (row[1], row[2], read(tuple(row[1:]))) for row in stored
+                row[0]: (row[1], row[2], read(row[1:])) for row in stored
             }
             assert got == {
                 start: (min(r.number for r in rows), max(r.number for r in rows), totals_of(rows))
