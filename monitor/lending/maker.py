@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from monitor.errors import CannotSee
 from monitor.lending.outcome import AlreadyLiquidatable, Cluster, LiquidatableBelow, NeverByEth, NeverReason
 from monitor.lending.remedy import LiquidationTerms, Remedy
-from monitor.units import RAY, WAD, UnixTime, Wad, ceil_div, floor_div
+from monitor.units import MAX_UINT256, RAY, WAD, UnixTime, Wad, ceil_div, floor_div
 
 PRICE_DECIMALS: Final = 18
 _SPOT_SCALE: Final = 10**9
@@ -76,19 +77,31 @@ def decode_due(word: int) -> UnixTime:
 
 
 def rpow(base: int, exponent: int) -> int:
-    """`base` (ray) to the power, rounding half up at each step as Jug does."""
+    """`base` (ray) to the power, rounding half up at each step as Jug does.
+
+    Raises `CannotSee` where the contract overflows and reverts.
+    """
     result = base if exponent % 2 else RAY
     exponent //= 2
     while exponent:
-        base = floor_div(base * base + RAY // 2, RAY)
+        base = _rounded(base * base)
         if exponent % 2:
-            result = floor_div(result * base + RAY // 2, RAY)
+            result = _rounded(result * base)
         exponent //= 2
     return result
 
 
+def _rounded(product: int) -> int:
+    if product + RAY // 2 > MAX_UINT256:
+        raise CannotSee("the fee has not been applied for so long that drip overflows")
+    return floor_div(product + RAY // 2, RAY)
+
+
 def rate_after_drip(ilk: Ilk, base: int, now: UnixTime) -> int:
-    """The accumulated rate once `Jug.drip` runs at `now`. `base` is Jug's, added to every duty."""
+    """The accumulated rate once `Jug.drip` runs at `now`. `base` is Jug's, added to every duty.
+
+    Raises `CannotSee` where drip reverts.
+    """
     elapsed = now - ilk.rho
     if elapsed <= 0:
         return ilk.rate

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.errors import CannotSee
 from monitor.lending.maker import (
     Ilk,
     Osm,
@@ -111,6 +112,11 @@ def test_the_penalty_is_what_chop_adds():
 @given(st.integers(0, 40))
 def test_rpow_of_an_exact_power_is_exact(exponent):
     assert rpow(2 * RAY, exponent) == 2**exponent * RAY
+
+
+def test_a_drip_that_would_overflow_is_cannot_see():
+    with pytest.raises(CannotSee):
+        rpow(2 * RAY, 1_700_000_000)
 
 
 @given(st.integers(RAY, RAY + 10**19), st.integers(0, 10**6))
