@@ -14,6 +14,7 @@ BENCHES = {
     "backfill": "blocks from a node into SQLite: against web3.py, ethereum-etl, cryo and the receive-only limit",
     "head": "from a new head to its committed row",
     "storage": "queries over ten million blocks",
+    "beacon": "all balances of 2.2 million validators from a beacon node",
     "startup": "how long the command takes to answer, how much memory the idle daemon holds",
 }
 
