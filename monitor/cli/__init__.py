@@ -35,6 +35,10 @@ COMMANDS: dict[str, Entry] = {
     "check": Entry("check", "check", "Test every endpoint, channel, file and clock before you rely on them."),
     "run": Entry("run", "run", "Follow the chain: the daemon."),
     "status": Entry("status", "status", "Head, burn, gaps and endpoints at a glance."),
+    "positions": Entry(
+        "positions", "positions", "Liquidation prices of watched accounts, and how near they are."
+    ),
+    "watch": Entry("watch", "watch", "Add, list and remove watched accounts."),
     "supply": Entry("supply", "supply", "Burn and fees over any time frame."),
     "backfill": Entry("backfill", "backfill", "Read history into the database; resumable."),
     "gaps": Entry("gaps", "gaps", "What could not be read, and its repair."),

@@ -156,16 +156,30 @@ def history(db: Database, key: PositionKey, since: UnixTime) -> tuple[StoredPosi
 
 
 def moves_since(db: Database, key: PositionKey, since: UnixTime) -> dict[str, int]:
-    """By cause, how far the liquidation price moved since then, in units of its own decimals."""
+    """By cause, how far the liquidation price moved since then, in units of its own decimals.
+
+    A cause that made the price appear or vanish is there with 0: it moved it by no number.
+    """
     rows = db.rows(
         "SELECT cause, before, after FROM position_move WHERE account = ? AND protocol = ? AND market = ?"
-        " AND position_id = ? AND block_time >= ? AND before IS NOT NULL AND after IS NOT NULL",
+        " AND position_id = ? AND block_time >= ?",
         *(key.account, key.protocol, key.market, key.id, since),
     )
     total: dict[str, int] = {}
     for cause, before, after in rows:
-        total[cause] = total.get(cause, 0) + int(after) - int(before)
+        known = before is not None and after is not None
+        total[cause] = total.get(cause, 0) + (int(after) - int(before) if known else 0)
     return total
+
+
+def price_at(db: Database, key: PositionKey, since: UnixTime) -> int | None:
+    """The first liquidation price of the history from `since` on; None where there is none."""
+    row = db.row(
+        "SELECT liquidation_price FROM position WHERE account = ? AND protocol = ? AND market = ?"
+        " AND position_id = ? AND block_time >= ? AND liquidation_price IS NOT NULL ORDER BY block_number, id LIMIT 1",
+        *(key.account, key.protocol, key.market, key.id, since),
+    )
+    return int(row[0]) if row else None
 
 
 def events_of(db: Database, account: Address | None, limit: int = 100) -> list[tuple[Any, ...]]:
