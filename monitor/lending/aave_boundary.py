@@ -22,6 +22,8 @@ from monitor.lending.correlation import eth_ratio
 from monitor.lending.health import Form, Term, common_scale, line
 from monitor.units import BPS, WAD, floor_div, half_up_div
 
+_SLACK: Final = 5_000
+"""The most that rounding in the whole-bps rule adds, in bps of a value."""
 _REMEMBERED: Final = 4_096
 """Prices whose values are kept: neighbouring intervals share their ends."""
 
@@ -69,14 +71,27 @@ class AaveTest:
         self._scale = common_scale(self._terms)
         self._lines = [line(term, self._scale) for term in self._terms]
         self._values: dict[int, tuple[int, ...]] = {}
+        self._sums: dict[int, Sums] = {}
         self._forms: dict[tuple[int, int], Form] = {}
 
     def at(self, tick: int) -> bool:
         """Whether the contract says liquidatable at `tick`."""
         return health_factor(self._rule, self.sums(tick)) < WAD
 
+    def in_doubt(self) -> tuple[int, int] | None:
+        """Where straight lines cannot tell the side: a few ticks, or a basis point of the average."""
+        forms = [self._exact_sum] if self._rule.exact_sum else [self._exact_sum, self._truncated_sum]
+        spans = [span for form in forms if (span := form.doubt(_SLACK)) is not None]
+        return (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None
+
     def sums(self, tick: int) -> Sums:
         """The sums at `tick`; the same as `aave.sums_at`, with the still part added up once."""
+        known = self._sums.get(tick)
+        if known is None:
+            known = self._sums[tick] = self._add(tick)
+        return known
+
+    def _add(self, tick: int) -> Sums:
         parts, values = self._parts, self._at(tick)
         collaterals, debts = values[: len(parts.collaterals)], values[len(parts.collaterals) :]
         return Sums(
@@ -171,6 +186,7 @@ class AaveTest:
         if values is None:
             if len(self._values) >= _REMEMBERED:
                 self._values.clear()
+                self._sums.clear()
             values = self._values[tick] = tuple(term.at(tick) for term in self._terms)
         return values
 

@@ -93,3 +93,11 @@ class Form:
             least += weight * (low if weight > 0 else high)
             most += weight * (high if weight > 0 else low)
         return least, most
+
+    def doubt(self, slack: int) -> tuple[int, int] | None:
+        """The ticks at which the straight line, give or take `slack`, does not tell the sign; None: all or none."""
+        if not self.slope:
+            return None
+        zero, spread = -self.constant * self.scale, slack * self.scale
+        ends = sorted((zero - self.above - spread, zero + self.below + spread), reverse=self.slope < 0)
+        return floor_div(ends[0], self.slope), ceil_div(ends[1], self.slope)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from monitor.errors import CannotSee
 from monitor.lending.outcome import (
@@ -49,6 +49,15 @@ class HealthTest(Protocol):
 
         Must not be None when `low == high`.
         """
+        ...
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """A test that knows where its answer is in doubt: searches cut there first. A hint, never a proof."""
+
+    def in_doubt(self) -> tuple[int, int] | None:
+        """The ticks between which the crossings should lie; None where it cannot tell."""
         ...
 
 
@@ -91,7 +100,7 @@ def nearest(test: HealthTest, wanted: bool, start: int, end: int, steps: int = S
 
     None: there is none. Raises `SearchExhausted`.
     """
-    pending = [(start, end)]
+    pending = _cut(start, end, test.in_doubt() if isinstance(test, Foreseeing) else None)
     while pending:
         near, far = pending.pop()
         answer = test.over(near, far) if near <= far else test.over(far, near)
@@ -105,6 +114,17 @@ def nearest(test: HealthTest, wanted: bool, start: int, end: int, steps: int = S
         if steps <= 0:
             raise SearchExhausted(min(near, end), max(near, end))
     return None
+
+
+def _cut(start: int, end: int, doubt: tuple[int, int] | None) -> list[tuple[int, int]]:
+    """The walk from `start` to `end` in pieces, the last of the list first: before, in and after the doubt."""
+    if doubt is None:
+        return [(start, end)]
+    if start > end:
+        return [(-near, -far) for near, far in _cut(-start, -end, (-doubt[1], -doubt[0]))]
+    edges = [edge for edge in (doubt[0], doubt[1] + 1) if start < edge <= end]
+    starts, ends = [start, *edges], [*(edge - 1 for edge in edges), end]
+    return list(zip(reversed(starts), reversed(ends), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,24 @@ def test_the_boundary_is_what_a_walk_over_every_tick_finds(
     assert sorted(crossings(Listed(answers, proof), 0, high)) == sorted(changes)
 
 
+@dataclass
+class Hinted(Listed):
+    doubt: tuple[int, int] | None
+
+    def in_doubt(self) -> tuple[int, int] | None:
+        return self.doubt
+
+
+@given(answer_lists, st.integers(0, 64), st.tuples(st.integers(-70, 70), st.integers(-70, 70)), st.data())
+def test_a_hint_changes_no_answer(
+    answers: list[bool], proof: int, doubt: tuple[int, int], data: st.DataObject
+) -> None:
+    high = len(answers) - 1
+    price = data.draw(st.integers(0, high))
+    plain, hinted = Listed(answers, proof), Hinted(answers, proof, (min(doubt), max(doubt)))
+    assert solve(hinted, price, PriceRange(0, high)) == solve(plain, price, PriceRange(0, high))
+
+
 @given(st.integers(10**6, 10**14), st.booleans(), st.integers(10**6, 10**14))
 def test_a_monotone_test_is_bisected_to_the_tick(edge: int, below: bool, price: int) -> None:
     asked: list[int] = []
