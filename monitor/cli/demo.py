@@ -25,7 +25,7 @@ from monitor.units import UnixTime
 if TYPE_CHECKING:
     from monitor.cli.demo_view import Seen, View
     from monitor.config import Settings
-    from monitor.localnet.player import Player
+    from monitor.localnet.player import Pace, Player
     from monitor.localnet.scenario import Step
     from monitor.localnet.stage import Stage
 
@@ -89,9 +89,10 @@ class Show:
         """From the first block to the last page."""
         from monitor.cli.demo_view import open_view
         from monitor.daemon import Daemon
+        from monitor.localnet.player import Player
 
         before = self._stage.ether()
-        player = self._player()
+        player = Player(self._stage)
         daemon = Daemon(self._settings())
         with _running("daemon", daemon.run, daemon.stop) as following:
             with open_view(len(steps)) as view:
@@ -114,12 +115,15 @@ class Show:
             watchlist=WATCHLIST,
         )
 
-    def _player(self) -> Player:
-        from monitor.localnet.player import InStep, Live, Player
+    def _pace(self) -> Pace:
+        from monitor.localnet.player import InStep
 
-        if not self._fast:
-            return Player(self._stage, Live(BLOCK_EVERY_S, self._stop))
-        return Player(self._stage, InStep(self._is_stored, self._stop))
+        return InStep(self._is_stored, self._stop) if self._fast else self._live()
+
+    def _live(self) -> Pace:
+        from monitor.localnet.player import Live
+
+        return Live(BLOCK_EVERY_S, self._stop)
 
     def _is_stored(self) -> bool:
         """Whether the daemon has the chain's head; asked by the chain's thread, with a connection of its own."""
@@ -135,7 +139,7 @@ class Show:
 
     def _watch(self, player: Player, steps: Iterable[Step], following: Worker, view: View) -> None:
         """Show what is stored until the story is over or the user has enough."""
-        with _running("chain", lambda: player.play(steps), self._stop.set) as playing:
+        with _running("chain", lambda: player.play(steps, self._pace()), self._stop.set) as playing:
             while playing.is_alive() and not self._stop.is_set():
                 following.check()
                 self._look(view)
@@ -171,7 +175,7 @@ class Show:
         from monitor.localnet.scenario import afterwards
 
         click.echo(f"\nThe chain goes on at {self._stage.anvil.url}; ctrl-C ends it.")
-        with _running("chain", lambda: player.play(afterwards()), self._stop.set) as playing:
+        with _running("chain", lambda: player.play(afterwards(), self._live()), self._stop.set) as playing:
             while playing.is_alive() and not self._stop.wait(LOOK_EVERY_S):
                 following.check()
             playing.finish()

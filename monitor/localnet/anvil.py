@@ -24,8 +24,8 @@ from monitor.units import UnixTime
 
 HOST = "127.0.0.1"
 GENESIS_TIME = UnixTime(1_750_000_000)
-START_DEADLINE_S = 20.0
-STOP_DEADLINE_S = 5.0
+START_DEADLINE_S = 60.0
+STOP_DEADLINE_S = 30.0
 _POLL_S = 0.005
 _LISTENING = "Listening on "
 
@@ -212,6 +212,7 @@ def _start_watchdog(pid: int, folder: Path) -> subprocess.Popen[bytes]:
 def _wait_for_port(process: subprocess.Popen[bytes], log: Path) -> int:
     """The port from the kernel, as Anvil logs it once it listens."""
     deadline = time.monotonic() + START_DEADLINE_S
+    text = ""
     while time.monotonic() < deadline:
         text = log.read_text(errors="replace")
         _, listening, rest = text.partition(_LISTENING)
@@ -221,4 +222,4 @@ def _wait_for_port(process: subprocess.Popen[bytes], log: Path) -> int:
         if process.poll() is not None:
             raise LocalnetError(f"Anvil ended at start: {text.strip()[-300:]}")
         time.sleep(_POLL_S)
-    raise LocalnetError(f"Anvil did not start within {START_DEADLINE_S:.0f} s.")
+    raise LocalnetError(f"Anvil did not start within {START_DEADLINE_S:.0f} s: {text.strip()[-300:]}")

@@ -73,17 +73,16 @@ class InStep:
 class Player:
     """Plays steps in order. One at a time on a stage."""
 
-    def __init__(self, stage: Stage, pace: Pace) -> None:
+    def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._control = stage.anvil.control
-        self._pace = pace
         self._times: list[UnixTime] = [stage.anvil.spec.timestamp]
         self._past: list[Step] = []
 
-    def play(self, steps: Iterable[Step]) -> None:
+    def play(self, steps: Iterable[Step], pace: Pace) -> None:
         """Mine every step, or stop when the pace says so. Raises `LocalnetError` when the chain refuses."""
         for step in steps:
-            at = self._pace.next_block(self._times[-1])
+            at = pace.next_block(self._times[-1])
             if at is None:
                 return
             if step.replaces:

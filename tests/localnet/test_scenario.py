@@ -67,11 +67,11 @@ def _without_blobs(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 
 
 def _play(stage: Stage, steps: tuple[Step, ...]) -> Played:
-    player, control = Player(stage, AtOnce()), stage.anvil.control
+    player, control = Player(stage), stage.anvil.control
     reorg = next(at for at, step in enumerate(steps) if step.replaces)
-    player.play(steps[:reorg])
+    player.play(steps[:reorg], AtOnce())
     discarded = [control.block_hash(reorg - back) for back in range(REORG_DEPTH)]
-    player.play(steps[reorg:])
+    player.play(steps[reorg:], AtOnce())
     return Played(stage, steps, discarded)
 
 
@@ -101,7 +101,7 @@ def test_blob_transactions_are_in_the_blocks_as_planned() -> None:
     )
     with Stage.build(GENESIS) as stage:
         stage.warm_up()
-        Player(stage, AtOnce()).play(steps)
+        Player(stage).play(steps, AtOnce())
         rows = _rows(stage)
     assert [row.blob_gas_used for row in rows] == [n * GAS_PER_BLOB for n in (0, 1, MAX_BLOBS, 0, 4)]
     assert _broken_rules(rows) == []
@@ -159,7 +159,7 @@ def test_the_same_plan_gives_the_same_hashes() -> None:
     ends = []
     for _ in range(2):
         with Stage.build(GENESIS) as stage:
-            Player(stage, AtOnce()).play(steps)
+            Player(stage).play(steps, AtOnce())
             ends.append(stage.anvil.control.block_hash())
     assert ends[0] == ends[1]
 
