@@ -77,6 +77,7 @@ class Watch:
     reader: Reader = field(default_factory=Reader)
     last: Snapshot | None = None
     _samples: dict[PositionKey, _Sampled] = field(default_factory=dict[PositionKey, _Sampled])
+    _priced: dict[PositionKey, Position] = field(default_factory=dict[PositionKey, Position])
     _proofs: dict[PositionKey, Position] = field(default_factory=dict[PositionKey, Position])
 
     @property
@@ -203,10 +204,17 @@ class Watch:
             ):
                 continue
             positions.save_history(db, snapshot.at, [one], names)
-            if sample is not None:
-                moves = _moves(sample.position, one, liquidated=one.key in liquidated)
-                positions.save_moves(db, snapshot.at, one.key, moves)
+            self._save_moves(db, snapshot.at, one, liquidated=one.key in liquidated)
             self._samples[one.key] = _Sampled(one, snapshot.at.timestamp)
+
+    def _save_moves(self, db: Database, at: BlockRef, one: Position, *, liquidated: bool) -> None:
+        """Why its price moved since it last had one: while it is liquidatable there is none to move."""
+        if liquidation_tick(one.outcome) is None:
+            return
+        before = self._priced.get(one.key)
+        if before is not None:
+            positions.save_moves(db, at, one.key, _moves(before, one, liquidated=liquidated))
+        self._priced[one.key] = one
 
 
 def _due(sample: _Sampled, one: Position, at: BlockRef) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.domain import BlockRef
-from monitor.lending.position import Seen
+from monitor.lending.position import Cause, Seen
 from monitor.readings.positions import PROTOCOLS
 from monitor.readings.words import age, amount, days
 from monitor.store import ledger, positions
