@@ -167,8 +167,8 @@ def moves_since(db: Database, key: PositionKey, since: UnixTime) -> dict[str, in
     )
     total: dict[str, int] = {}
     for cause, before, after in rows:
-        known = before is not None and after is not None
-        total[cause] = total.get(cause, 0) + (int(after) - int(before) if known else 0)
+        change = 0 if before is None or after is None else int(after) - int(before)
+        total[cause] = total.get(cause, 0) + change
     return total
 
 
