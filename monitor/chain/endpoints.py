@@ -5,6 +5,7 @@ Every live block is checked to be what its hash says before it is believed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from monitor.chain.blocks import BLOCK, BlobFee, BlockJson, no_blob_fee, to_block, to_blocks, to_ref
@@ -18,7 +19,10 @@ from monitor.chain.rpc import DEFAULT_TIMEOUT_S, Call
 from monitor.domain import Block, BlockRef
 from monitor.errors import BadAnswer, BlockGone, NodeError, Unsupported
 from monitor.ports import Clock
+from monitor.supply.forks import CHAINS
 from monitor.units import BlockHash, BlockNumber
+
+log = logging.getLogger(__name__)
 
 
 class Endpoints(Pool):
@@ -78,8 +82,9 @@ class Endpoints(Pool):
                 Call("eth_getBlockByNumber", [hex_number(number), False]) for number in range(first, last + 1)
             ]
             answers = member.endpoint.batch(calls, HEADER)
+            known_chain = self._is_known()
             for answer in answers:
-                _check_hash(member, answer)
+                _check_hash(member, answer, known_chain)
             blocks = to_blocks(answers, first, self.blob_fee, member.label)
             return with_receipts(member, blocks)
 
@@ -95,7 +100,7 @@ class Endpoints(Pool):
             ref = to_ref(json, member.label)
             if ref.hash != block_hash:
                 raise BadAnswer(member.label, f"it gave another block for the hash of block {ref.number}.")
-            _check_hash(member, json)
+            _check_hash(member, json, self._is_known())
             block = to_block(json, ref.number, self.blob_fee, member.label)
             return with_receipts(member, [block])[0]
 
@@ -112,6 +117,9 @@ class Endpoints(Pool):
         """
         return Pinned(self, block, elsewhere=elsewhere)
 
+    def _is_known(self) -> bool:
+        return self.chain_id() in CHAINS
+
     def features(self) -> dict[Feature, bool]:
         """What the endpoint in use can do, probed once per endpoint."""
         from monitor.chain.features import probe_all
@@ -119,12 +127,19 @@ class Endpoints(Pool):
         return self.using(probe_all)
 
 
-def _check_hash(member: Member, answer: BlockJson | NodeError | None) -> None:
-    """Refuse a block whose fields are not under its hash."""
+def _check_hash(member: Member, answer: BlockJson | NodeError | None, known_chain: bool) -> None:
+    """Refuse a block whose fields are not under its hash.
+
+    A field that we do not know excuses it, where one can be: on an unknown chain, or in a fork
+    after Amsterdam. A liar could claim that; it is logged, and the endpoint's health shows it.
+    """
     if not isinstance(answer, HeaderJson) or not member.hashes_checkable or hash_matches(answer):
         return
-    keys = member.endpoint.call("eth_getBlockByHash", [answer.hash, False], KEYS)
-    if keys is not None and unknown_fields(keys):
-        member.hashes_checkable = False
-        return
+    if not known_chain or answer.block_access_list_hash is not None:
+        keys = member.endpoint.call("eth_getBlockByHash", [answer.hash, False], KEYS)
+        unknown = unknown_fields(keys) if keys is not None else []
+        if unknown:
+            member.hashes_checkable = False
+            log.warning("%s: block hashes cannot be checked: unknown field %s", member.label, unknown[0][:40])
+            return
     raise BadAnswer(member.label, f"the hash of block {answer.number[:18]} is not that of its header.")

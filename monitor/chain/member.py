@@ -68,6 +68,8 @@ class EndpointHealth:
     pause_s: float
     """Seconds until it is tried again; 0 when it may be used."""
     features: dict[Feature, bool] = field(default_factory=dict[Feature, bool])
+    hashes_checked: bool = True
+    """False where its headers have a field of a fork that we do not know."""
 
 
 class Member:
@@ -170,6 +172,7 @@ class Member:
                 last_error_at=self._error_at,
                 pause_s=self.pause_s(),
                 features=dict(self.features),
+                hashes_checked=self.hashes_checkable,
             )
 
     def _judge(self, error: NodeError) -> tuple[State, float]:

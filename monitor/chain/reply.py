@@ -13,6 +13,9 @@ from monitor.errors import NodeError
 
 T = TypeVar("T")
 
+MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises on hostile text: not JSON, not the type, not UTF-8, nested without end."""
+
 
 class Call(NamedTuple):
     """One request."""

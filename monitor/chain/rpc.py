@@ -18,7 +18,7 @@ import msgspec
 from msgspec import UNSET
 
 from monitor.chain.redact import Redactor
-from monitor.chain.reply import ANY, RAW_MANY, RAW_ONE, TEXT, Call, RawReply, Reply, Shape, unwrap
+from monitor.chain.reply import ANY, MALFORMED, RAW_MANY, RAW_ONE, TEXT, Call, RawReply, Reply, Shape, unwrap
 from monitor.chain.transport import Answer, Transport
 from monitor.chain.vendor import RpcError, map_error
 from monitor.errors import BadAnswer, NodeError, NodeUnavailable, RateLimited, TooLarge
@@ -98,7 +98,7 @@ class Endpoint:
         answer = self._post(body, deadline, call.method)
         try:
             reply = shape.one.decode(answer)
-        except msgspec.DecodeError as error:
+        except MALFORMED as error:
             raise self._not_a_reply(answer, error, call.method) from None
         if reply.id != request_id and not (reply.id is None and reply.error is not None):
             raise BadAnswer(self.label, f"{call.method}: it answered another request (wrong id).")
@@ -141,7 +141,7 @@ class Endpoint:
         answer = self._post(body, deadline, what)
         try:
             replies = shape.many.decode(answer)
-        except msgspec.DecodeError as error:
+        except MALFORMED as error:
             return self._one_by_one(answer, error, calls, first, shape)
         outcomes: list[T | NodeError] = [
             self._outcome(reply, call.method)
@@ -173,13 +173,13 @@ class Endpoint:
         )
 
     def _one_by_one(
-        self, body: bytes, error: msgspec.DecodeError, calls: Sequence[Call], first: int, shape: Shape[T]
+        self, body: bytes, error: Exception, calls: Sequence[Call], first: int, shape: Shape[T]
     ) -> list[T | NodeError]:
         """A batch of which something has the wrong type: that becomes an error, the rest counts."""
         what = f"batch of {len(calls)} {calls[0].method}"
         try:
             replies = RAW_MANY.decode(body)
-        except msgspec.DecodeError:
+        except MALFORMED:
             raise self._not_a_reply(body, error, what) from None
         ordered = self._in_order(replies, first, len(calls), what)
         outcomes = [
@@ -202,7 +202,7 @@ class Endpoint:
             return BadAnswer(self.label, f"{method}: its answer has neither result nor error.")
         try:
             return shape.bare.decode(reply.result)
-        except msgspec.DecodeError as error:
+        except MALFORMED as error:
             return BadAnswer(self.label, f"{method}: {_type_problem(error)}")
 
     def _error(self, error: RpcError | str, method: str) -> NodeError:
@@ -214,7 +214,7 @@ class Endpoint:
             if isinstance(outcome, RateLimited):
                 raise outcome
 
-    def _not_a_reply(self, body: bytes, error: msgspec.DecodeError, what: str) -> NodeError:
+    def _not_a_reply(self, body: bytes, error: Exception, what: str) -> NodeError:
         """What is wrong with an answer that is not what was asked for."""
         if not body.strip():
             return NodeUnavailable(self.label, f"{what}: its answer is empty.")
@@ -222,7 +222,7 @@ class Endpoint:
             reply = RAW_ONE.decode(body)
         except msgspec.ValidationError:
             return BadAnswer(self.label, f"{what}: {_type_problem(error)}")
-        except msgspec.DecodeError as cause:
+        except MALFORMED as cause:
             if "truncated" in str(cause):
                 return NodeUnavailable(self.label, f"{what}: its answer was cut off.")
             return BadAnswer(self.label, f"{what}: its answer is not JSON.")
@@ -255,10 +255,10 @@ class Endpoint:
         """Nodes and providers put JSON-RPC errors behind any status."""
         try:
             reply = RAW_ONE.decode(body)
-        except msgspec.DecodeError:
+        except MALFORMED:
             try:
                 reply = RAW_MANY.decode(body)[0]
-            except (msgspec.DecodeError, IndexError):
+            except (*MALFORMED, IndexError):
                 return None
         return self._error(reply.error, what) if reply.error is not None else None
 
@@ -275,7 +275,8 @@ def _has_id(reply: Any, expected: int) -> bool:
     return bool(reply.id == expected)
 
 
-def _type_problem(error: msgspec.DecodeError) -> str:
+def _type_problem(error: Exception) -> str:
     """In the decoder's words, which name types and the path, never values."""
-    text = str(error)
-    return f"its answer has the wrong form: {text}." if isinstance(error, msgspec.ValidationError) else text
+    if isinstance(error, msgspec.ValidationError):
+        return f"its answer has the wrong form: {error}."
+    return "its answer is not JSON."

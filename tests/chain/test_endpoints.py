@@ -127,13 +127,31 @@ def test_a_block_that_is_not_under_its_hash_is_refused(net: Callable[..., Net]) 
         made.pool.compare()
 
 
-def test_a_field_of_an_unknown_fork_makes_the_hash_uncheckable_not_wrong(net: Callable[..., Net]) -> None:
+@pytest.mark.parametrize(
+    ("chain_id", "fork", "excused"),
+    [
+        (1, {}, False),
+        (1, {"blockAccessListHash": "0x" + "ab" * 32, "transactions": []}, True),
+        (1337, {}, True),
+    ],
+    ids=["mainnet before Amsterdam", "mainnet after it", "a chain of one's own"],
+)
+def test_an_unknown_field_excuses_a_hash_only_where_there_can_be_one(
+    net: Callable[..., Net], chain_id: int, fork: dict[str, Any], excused: bool
+) -> None:
     made = net(1)
-    block = made.nodes[0].blocks[5]
-    made.nodes[0].add({**block, "inclusionListRoot": "0x12", "gasUsed": "0x7"})
-    read = made.pool.blocks(BlockNumber(5), BlockNumber(5))[0]
+    node = made.nodes[0]
+    node.chain_id = chain_id
+    node.add({**node.blocks[5], **fork, "inclusionListRoot": "0x12", "gasUsed": "0x7"})
+    number = BlockNumber(5)
+    if not excused:
+        with pytest.raises(BadAnswer, match="not that of its header"):
+            made.pool.blocks(number, number)
+        return
+    read = made.pool.blocks(number, number)[0]
     assert read is not None
     assert read.row.gas_used == 7
+    assert made.pool.health()[0].hashes_checked is False
 
 
 # --- receipts (Amsterdam) ---
