@@ -15,6 +15,7 @@ BENCHES = {
     "head": "from a new head to its committed row",
     "storage": "queries over ten million blocks",
     "beacon": "all balances of 2.2 million validators from a beacon node",
+    "lending": "account reads encoded and decoded, and a liquidation ladder over a whole market",
     "startup": "how long the command takes to answer, how much memory the idle daemon holds",
 }
 

@@ -31,7 +31,7 @@ class TimedTransport:
     def __init__(self) -> None:
         self.waited_s = 0.0
         self._post = Transport.post
-        Transport.post = lambda transport, body, deadline: self._timed(transport, body, deadline)  # type: ignore[method-assign]
+        Transport.post = lambda *given: self._timed(*given)  # type: ignore[method-assign]  # noqa: PLW0108 - binds
 
     def _timed(self, transport: Transport, body: bytes, deadline: float) -> Answer:
         started = time.perf_counter()
