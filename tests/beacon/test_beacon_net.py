@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -13,13 +14,14 @@ from monitor.chain.beacon import Beacon, BeaconSpec
 from monitor.chain.beacon_http import JSON, SSZ_OR_JSON, BeaconHttp
 from monitor.chain.beacon_pool import BeaconNodes
 from monitor.chain.beacon_sample import sample
+from monitor.chain.beacon_step import Sampler
 from monitor.chain.beacon_sums import BALANCES, sum_listing
 from monitor.chain.beacon_walk import walk
-from monitor.domain import BlockRef
-from monitor.errors import BlockGone, NodeUnavailable
+from monitor.domain import Block, BlockRef
+from monitor.errors import BlockGone, NodeUnavailable, Unsupported
 from monitor.supply.consensus import USUAL, max_issuance_per_epoch
 from monitor.supply.estimate import Flow, StakeAnchor, StakeRules, estimate
-from monitor.supply.issuance import ConsensusTotal, Measured, between, measure, running_total
+from monitor.supply.issuance import ConsensusTotal, Measured, Unknown, between, measure, running_total
 from tests.support.beacon_net import (
     GENESIS_TIME,
     SECONDS_PER_SLOT,
@@ -28,6 +30,7 @@ from tests.support.beacon_net import (
     BeaconNet,
     beacon_net,
 )
+from tests.support.block_rows import block_row
 
 pytestmark = pytest.mark.localnet
 STAKE = VALIDATORS * 32 * 10**9
@@ -70,9 +73,12 @@ class Reader:
 
     def withdrawn(self, start: ConsensusTotal, end: ConsensusTotal) -> int:
         """From the execution node's blocks."""
+        return self.withdrawn_in(start.block_number + 1, end.block_number)
+
+    def withdrawn_in(self, first: int, last: int) -> int:
         return sum(
             int(paid["amount"], 16)
-            for number in range(start.block_number + 1, end.block_number + 1)
+            for number in range(first, last + 1)
             for paid in self.net.rpc("eth_getBlockByNumber", hex(number), False)["withdrawals"]
         )
 
@@ -89,6 +95,13 @@ class Reader:
 def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BeaconNet]:
     with beacon_net(tmp_path_factory.mktemp("beacon")) as running:
         yield running
+
+
+@pytest.fixture
+def nodes(net: BeaconNet) -> Iterator[BeaconNodes]:
+    pool = BeaconNodes([net.beacon], ChainClock(net), 1337)
+    yield pool
+    pool.close()
 
 
 @pytest.fixture
@@ -148,8 +161,55 @@ def check_estimate(reader: Reader, totals: list[ConsensusTotal], steps: list[int
     assert abs(steps[0] - figure.high_gwei) < 0.01 * steps[0]
 
 
-def test_a_pool_reads_it_and_an_optimistic_node_is_not_believed(net: BeaconNet, reader: Reader) -> None:
-    nodes = BeaconNodes([net.beacon], ChainClock(net), 1337)
+class Execution:
+    """The execution node as the sampler asks for it."""
+
+    def __init__(self, reader: Reader, *, logs: bool) -> None:
+        self._reader = reader
+        self._logs = logs
+
+    def ref(self, number: int) -> BlockRef | None:
+        block = self._reader.net.rpc("eth_getBlockByNumber", hex(number), False)
+        return self._reader.find(block["hash"])
+
+    def block_by_hash(self, block_hash: str) -> Block | None:
+        ref = self._reader.find(block_hash)
+        return None if ref is None else Block(ref, block_row(ref.number, ref.timestamp))
+
+    def call(self, method: str, params: Any, shape: Any) -> Any:
+        if not self._logs:
+            raise Unsupported("node", "it refuses logs.")
+        return shape.bare.decode(json.dumps(self._reader.net.rpc(method, *params)))
+
+
+@pytest.mark.parametrize("logs", [True, False])
+def test_the_sampler_takes_each_finalized_epoch_once(
+    net: BeaconNet, nodes: BeaconNodes, reader: Reader, logs: bool
+) -> None:
+    """From logs of the execution node, or block by block where it refuses them."""
+    while reader.node.finalized_epoch() < 3:
+        net.control(slots=SLOTS_PER_EPOCH)
+    execution = Execution(reader, logs=logs)
+
+    def withdrawals(first: int, last: int) -> int | None:
+        return reader.withdrawn_in(first, last) if logs else None
+
+    contract = "0x00000000219ab540356cbb839cbe05303d7705fa"
+    sampler = Sampler(nodes, execution, contract, withdrawals, every_epochs=1)
+    newest = sampler.step(None, None)
+    assert isinstance(newest.issued, Unknown)
+    assert newest.total.slot == reader.node.finalized_epoch() * SLOTS_PER_EPOCH
+    assert sampler.step(newest.total, newest.next_deposit) is None
+    earlier = reader.at(newest.total.slot - SLOTS_PER_EPOCH)
+    step = sampler.step(earlier, None)
+    assert step.total == newest.total
+    assert step.issued == Measured(reader.measured(earlier, newest.total))
+    assert not sampler.step(reader.at(SLOTS_PER_EPOCH), None).total.slot % SLOTS_PER_EPOCH
+
+
+def test_a_pool_reads_it_and_an_optimistic_node_is_not_believed(
+    net: BeaconNet, nodes: BeaconNodes, reader: Reader
+) -> None:
 
     def read(node: Beacon, spec: BeaconSpec) -> ConsensusTotal:
         return sample(node, spec, 8, reader.find, finalized=False)
@@ -167,7 +227,6 @@ def test_a_pool_reads_it_and_an_optimistic_node_is_not_believed(net: BeaconNet, 
     assert nodes.using(read) == before
     with pytest.raises(BlockGone):
         nodes.using(lambda node, _: node.balances(10_000))
-    nodes.close()
 
 
 def test_json_and_ssz_of_a_real_node_agree(net: BeaconNet, reader: Reader) -> None:
