@@ -20,6 +20,7 @@ from typing import Any
 
 _SEND_CHUNK = 1 << 16
 _BUFFER = 1 << 16
+_LOOK_S = 0.1
 
 
 class Deadline:
@@ -54,6 +55,7 @@ class Connection(http.client.HTTPConnection):
         self.deadline = Deadline()
         self.idle_since = 0.0
         self._tls = tls
+        self._opening: socket.socket | None = None
 
         def response(sock: socket.socket, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
             return _Response(sock, self.deadline, *args, **kwargs)
@@ -62,7 +64,7 @@ class Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """Resolve, connect, shake hands: all before the deadline."""
-        sock = _open(self.host, self.port, self.deadline)
+        sock = self._open()
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
@@ -84,12 +86,29 @@ class Connection(http.client.HTTPConnection):
             sock.settimeout(self.deadline.remaining())
             sock.sendall(view[start : start + _SEND_CHUNK])
 
+    def _open(self) -> socket.socket:
+        """A TCP connection to the first address that answers; all addresses share the deadline."""
+        addresses = list(_resolve(self.host, self.port, self.deadline))
+        failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
+        for index, (family, address) in enumerate(addresses):
+            sock = self._opening = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                sock.settimeout(self.deadline.remaining() / (len(addresses) - index))
+                sock.connect(address)
+            except OSError as error:
+                failure = error
+                sock.close()
+            else:
+                return sock
+        raise failure
+
     def abort(self) -> None:
         """Wake whoever waits on this connection; its call fails. For another thread to call."""
         self.deadline.expire()
-        if self.sock is not None:
-            with contextlib.suppress(OSError):
-                self.sock.shutdown(socket.SHUT_RDWR)
+        for sock in (self._opening, self.sock):
+            if sock is not None:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
 
 
 class _Response(http.client.HTTPResponse):
@@ -121,23 +140,6 @@ class _Incoming(io.RawIOBase):
         super().close()
 
 
-def _open(host: str, port: int, deadline: Deadline) -> socket.socket:
-    """A TCP connection to the first address that answers; all addresses share the deadline."""
-    addresses = list(_resolve(host, port, deadline))
-    failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
-    for index, (family, address) in enumerate(addresses):
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.settimeout(deadline.remaining() / (len(addresses) - index))
-            sock.connect(address)
-        except OSError as error:
-            failure = error
-            sock.close()
-        else:
-            return sock
-    raise failure
-
-
 def _resolve(host: str, port: int, deadline: Deadline) -> Iterator[tuple[int, Any]]:
     """Addresses of a host. The resolver cannot be interrupted, so it gets a thread that can be left."""
     try:
@@ -157,9 +159,8 @@ def _resolve(host: str, port: int, deadline: Deadline) -> Iterator[tuple[int, An
 
     thread = threading.Thread(target=ask, name="resolver", daemon=True)
     thread.start()
-    thread.join(deadline.remaining())
-    if not outcome:
-        raise TimeoutError("deadline")
+    while thread.is_alive():
+        thread.join(min(_LOOK_S, deadline.remaining()))  # remaining() raises when it is over, or aborted
     if isinstance(outcome[0], Exception):
         raise socket.gaierror(socket.EAI_NONAME, "no address")
     for info in outcome[0]:

@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from ipaddress import ip_address
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from monitor.chain.connection import Connection
 from monitor.chain.redact import label as label_of
@@ -30,6 +30,8 @@ MAX_IDLE_S = 25.0
 """Idle connections are not used again after this: routers and balancers drop them without a word."""
 MAX_IDLE = 32
 _PIECE = 1 << 20
+_URL_SAFE = "%/:?#[]@!$&'()*+,;=~"
+"""Left as they are: the user has written a URL, only what HTTP cannot carry is encoded."""
 
 
 class Answer(NamedTuple):
@@ -65,7 +67,8 @@ class Transport:
         self._host = parts.hostname
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._tls = _tls_context() if parts.scheme == "https" else None
-        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._target = quote(target, safe=_URL_SAFE)
         self._headers = _headers(parts.username, parts.password, gzip=not self.local)
         self._max_answer_bytes = max_answer_bytes
         self._idle: deque[Connection] = deque()

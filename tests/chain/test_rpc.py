@@ -380,3 +380,28 @@ def test_many_threads_share_one_endpoint(endpoint: Endpoint) -> None:
     with ThreadPoolExecutor(8) as threads:
         results = list(threads.map(lambda n: endpoint.call("echo", [hex(n)], TEXT), range(200)))
     assert results == values(200)
+
+
+def test_abort_wakes_a_call_that_cannot_connect() -> None:
+    import threading
+
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for filler in (first, second):  # the queue of connections is full now: the next one hangs
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        endpoint = Endpoint(f"http://127.0.0.1:{full.getsockname()[1]}", timeout_s=50)
+        stopper = threading.Timer(0.2, endpoint.abort)
+        start = time.monotonic()
+        stopper.start()
+        with pytest.raises(NodeUnavailable):
+            endpoint.call("echo", [], TEXT)
+        stopper.join()
+        assert bad.elapsed(start) < 10
+
+
+def test_a_path_that_http_cannot_carry_is_encoded(server: RpcServer) -> None:
+    with Endpoint(f"{server.url}/a b/ü?k=%20&x={{y}}", timeout_s=5) as endpoint:
+        assert endpoint.call("echo", ["0x1"], TEXT) == "0x1"
+    assert server.paths[-1] == "/a%20b/%C3%BC?k=%20&x=%7By%7D"

@@ -76,6 +76,7 @@ class RpcServer:
         self.always: Fault | None = None
         self.bodies: list[Any] = []
         self.headers: list[dict[str, str]] = []
+        self.paths: list[str] = []
         self.connections = 0
         self._ended = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -112,6 +113,7 @@ class RpcServer:
     def serve(self, handler: BaseHTTPRequestHandler, raw: bytes) -> None:
         asked = json.loads(raw)
         self.bodies.append(asked)
+        self.paths.append(handler.path)
         self.headers.append({name.lower(): value for name, value in handler.headers.items()})
         batch = isinstance(asked, list)
         answer = [self._one(call) for call in asked] if batch else self._one(asked)
