@@ -17,6 +17,7 @@ from pathlib import Path
 from bench.report import Options, Row, at_least, at_most
 from monitor.domain import Block, BlockRef, BlockRow, BurnRule
 from monitor.store import history, ledger, maintenance, rollups
+from monitor.store import rows as rows_table
 from monitor.store.database import Database, open_reader, open_writer
 from monitor.store.periods import Period
 from monitor.units import SECONDS_PER_HOUR, BlobGas, BlockHash, BlockNumber, Gas, Gwei, UnixTime, Wei
@@ -133,7 +134,7 @@ def _insert_plain(db: Database, rows: Sequence[BlockRow]) -> None:
     """The hot statement alone."""
     for start in range(0, len(rows), BATCH):
         with db.transaction():
-            ledger.write_rows(db, rows[start : start + BATCH])
+            rows_table.write(db, rows[start : start + BATCH])
 
 
 def _insert_sqlite_utils(db: Database, rows: Sequence[BlockRow]) -> None:

@@ -7,13 +7,12 @@ the file is consistent whenever it can be read. Every function joins the caller'
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from monitor.domain import Block, BlockRef, BlockRow, Reorg
 from monitor.errors import BrokenLink, ChainError, StoreError
-from monitor.store import columns, coverage, gaps, rollback, rollups, totals
+from monitor.store import columns, coverage, gaps, rollback, rollups, rows, totals
 from monitor.store.database import Database
 from monitor.units import BlockHash, BlockNumber, UnixTime, Wei, split_wei
 
@@ -22,18 +21,6 @@ KEEP_RECENT = 256
 KEEP_WITHOUT_FINALITY = 8_192
 """Hashes that stay on a chain that has never named a finalized block."""
 
-# A block taken again may know less (headers alone) or more (receipts): known counts stay. The blob
-# fee does not: when the schedule came into doubt, the fee that was computed from it is in doubt too.
-_KEEP = ("receipt_gas", "tx_count", "withdrawal_count", "withdrawals_gwei")
-_UPSERT = (
-    f"INSERT INTO block ({', '.join(BlockRow._fields)}) VALUES ({', '.join('?' * len(BlockRow._fields))})"
-    " ON CONFLICT (number) DO UPDATE SET "
-    + ", ".join(
-        f"{name} = coalesce(excluded.{name}, {name})" if name in _KEEP else f"{name} = excluded.{name}"
-        for name in BlockRow._fields[1:]
-    )
-)
-_RULE = BlockRow._fields.index("burn_rule")
 _BELOW = "SELECT number, timestamp FROM block WHERE number < ? ORDER BY number DESC LIMIT 1"
 _ABOVE = "SELECT number, timestamp FROM block WHERE number > ? ORDER BY number LIMIT 1"
 _BURN_ABOVE = columns.from_blocks("number > ?1")
@@ -59,14 +46,14 @@ def append(db: Database, blocks: Sequence[Block], at: UnixTime) -> None:
     if not blocks:
         return
     refs = [block.ref for block in blocks]
-    rows = [block.row for block in blocks]
+    new = [block.row for block in blocks]
     with db.transaction():
         _check_hashes(db, refs)
         coverage.add(db, refs)
-        _check_times(db, rows)
-        write_rows(db, rows)
-        rollups.refresh(db, rows)
-        gaps.close_filled(db, rows, at)
+        _check_times(db, new)
+        rows.write(db, new)
+        rollups.refresh(db, new)
+        gaps.close_filled(db, new, at)
         _advance(db, refs)
 
 
@@ -197,20 +184,6 @@ def _check_times(db: Database, rows: Sequence[BlockRow]) -> None:
 
 def _falls(number: int, time: int, below: int, time_below: int) -> str:
     return f"Block {number} is dated {time}, before block {below} at {time_below}: refused."
-
-
-def write_rows(db: Database, rows: Sequence[BlockRow]) -> None:
-    """Upsert rows of `block` and nothing else: the hot part of `append`, which is what to call."""
-    try:
-        # Exact tuples of exact ints: sqlite3 takes those without asking for an adapter (1.5 times as fast).
-        db.connection.executemany(
-            _UPSERT, [(*row[:_RULE], int(row.burn_rule), *row[_RULE + 1 :]) for row in rows]
-        )
-    except (OverflowError, sqlite3.IntegrityError) as error:
-        raise StoreError(
-            f"A value in blocks {rows[0].number} to {rows[-1].number} exceeds 64 bits, or is none that a "
-            f"block can have: refused ({' '.join(str(error).split())})."
-        ) from error
 
 
 def _advance(db: Database, refs: Sequence[BlockRef]) -> None:
