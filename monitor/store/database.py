@@ -47,6 +47,7 @@ class Database:
         self.path = path
         self.connection = connection
         self._lock = lock
+        self._only_reading = False
 
     def __enter__(self) -> Self:
         return self
@@ -79,6 +80,8 @@ class Database:
         BEGIN IMMEDIATE: a deferred transaction that reads before it writes fails at once, whatever
         the busy timeout, when another connection wrote in between.
         """
+        if self._only_reading:
+            raise RuntimeError("a snapshot is for reading: what is written in it would be undone at its end")
         nested = self.connection.in_transaction
         begin, commit, undo = (
             ("SAVEPOINT part", "RELEASE part", ("ROLLBACK TO part", "RELEASE part"))
@@ -102,9 +105,11 @@ class Database:
             return
         with faults.translated(self.path):
             self.connection.execute("BEGIN")
+            self._only_reading = True
             try:
                 yield
             finally:
+                self._only_reading = False
                 self._undo(("ROLLBACK",))
 
     def _undo(self, statements: tuple[str, ...]) -> None:

@@ -185,6 +185,15 @@ def test_an_error_rolls_back_and_a_nested_one_only_its_part(db: Database) -> Non
     assert history.frame(db).totals.blocks == 8
 
 
+def test_a_snapshot_is_for_reading(db: Database) -> None:
+    """Writing in it would be undone at its end without a word, so it is refused."""
+    with db.snapshot(), pytest.raises(RuntimeError, match="for reading"):
+        ledger.append(db, chain(0, 5), AT)
+    with db.transaction(), db.snapshot():
+        ledger.append(db, chain(0, 5), AT)
+    assert history.frame(db).totals.blocks == 6
+
+
 def test_two_writers_of_one_process_wait_for_each_other(tmp_path: Path) -> None:
     with new_database(tmp_path / "x.db") as db, db.sibling() as outbox:
         with db.transaction():
@@ -344,6 +353,25 @@ def test_a_place_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="does not exist"):
         open_reader(tmp_path / "x.db")
     assert not (tmp_path / "x.db").exists()
+
+
+def test_a_first_start_that_was_cut_off_is_undone_by_the_next(tmp_path: Path) -> None:
+    """The journal of a transaction that never ended lies beside the file: only a writer can undo it."""
+    made, found = tmp_path / "made.db", tmp_path / "found.db"
+    connection = sqlite3.connect(made, isolation_level=None)
+    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    connection.execute("PRAGMA cache_size = 1")
+    connection.execute("BEGIN")
+    connection.execute("CREATE TABLE half (made TEXT)")
+    connection.executemany("INSERT INTO half VALUES (?)", [("x" * 1_000,)] * 1_000)
+    for name in ("made.db", "made.db-journal"):
+        (tmp_path / name.replace("made", "found")).write_bytes((tmp_path / name).read_bytes())
+    connection.close()
+    with pytest.raises(StoreError, match="cut off while it was made"):
+        open_reader(found)
+    with open_writer(found) as db:
+        assert db.rows("SELECT * FROM sqlite_schema WHERE name = 'half'") == []
+        assert db.row("PRAGMA user_version")[0] == schema.VERSION
 
 
 UNPRIVILEGED = """
