@@ -110,6 +110,15 @@ class Pinned:
         needs = Feature.OVERRIDES if overrides else None
         return self._read([("eth_call", [_call_json(call)], extra) for call in calls], data, needs)
 
+    def eth_calls_each(self, calls: Sequence[tuple[EthCall, Overrides]]) -> list[bytes | NodeError]:
+        """Several calls, each with overrides of its own, as `eth_calls` does with common ones."""
+        needs = Feature.OVERRIDES if any(overrides for _, overrides in calls) else None
+        requests = [
+            ("eth_call", [_call_json(call)], [_override_json(overrides)] if overrides else [])
+            for call, overrides in calls
+        ]
+        return self._read(requests, data, needs)
+
     def get_storage(self, address: Address, slot: int) -> bytes:
         """The 32 bytes of a storage slot."""
         return self._one("eth_getStorageAt", [address, f"0x{slot:064x}"], _word)

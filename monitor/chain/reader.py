@@ -145,6 +145,8 @@ def _answer(data: bytes) -> Answer:
 def _told(answer: bytes | NodeError) -> Answer:
     if isinstance(answer, CallReverted):
         return Refusal("it reverts", answer.data)
+    if isinstance(answer, TooLarge):
+        return Refusal("it needs more gas than the node allows")
     if isinstance(answer, NodeError):
         raise answer
     return _answer(answer)
@@ -155,31 +157,48 @@ def prove(pinned: Pinned, adapter: Adapter, position: Position) -> Proof:
 
     Raises NodeError where the node cannot be asked at all.
     """
-    checks = adapter.checks(position)
+    return prove_all(pinned, [(adapter, position)])[0]
+
+
+def prove_all(pinned: Pinned, positions: Sequence[tuple[Adapter, Position]]) -> list[Proof]:
+    """The same for many positions, in one batch."""
+    checks = [adapter.checks(position) for adapter, position in positions]
+    calls = [
+        (EthCall(one.view.to, one.view.data, one.sender), _overrides(one)) for part in checks for one in part
+    ]
+    try:
+        told = [_told(answer) for answer in pinned.eth_calls_each(calls)] if calls else []
+    except Unsupported:
+        return [Proof(ProofState.NOT_PROVED, "no node here honours state overrides")] * len(positions)
+    proofs: list[Proof] = []
+    for part in checks:
+        proofs.append(_proof(part, told[: len(part)]))
+        told = told[len(part) :]
+    return proofs
+
+
+def _overrides(check: Check) -> dict[Address, Override]:
+    return {
+        address: Override(code=change.code, slots=change.slots)
+        for address, change in check.substitutes.items()
+    }
+
+
+def _proof(checks: Sequence[Check], told: Sequence[Answer]) -> Proof:
     if not checks:
         return Proof(ProofState.NOT_PROVED, "there is no price to prove, or the protocol gives no way to ask")
     try:
-        wrong = [check for check in checks if _disagrees(pinned, check)]
-    except Unsupported:
-        return Proof(ProofState.NOT_PROVED, "no node here honours state overrides")
+        wrong = [
+            one for one, answer in zip(checks, told, strict=True) if one.liquidatable(answer) != one.expected
+        ]
     except CannotSee as error:
         return Proof(ProofState.NOT_PROVED, str(error))
     if wrong:
         said = "safe" if wrong[0].expected else "liquidatable"
         return Proof(
-            ProofState.REFUTED, f"the contract says {said} where {len(wrong)} of {len(checks)} answers differ"
+            ProofState.REFUTED, f"{len(wrong)} of {len(checks)} answers differ: the contract says {said}"
         )
     return Proof(ProofState.PROVED)
-
-
-def _disagrees(pinned: Pinned, check: Check) -> bool:
-    overrides = {
-        address: Override(code=change.code, slots=change.slots)
-        for address, change in check.substitutes.items()
-    }
-    call = EthCall(check.view.to, check.view.data, check.sender)
-    answer = _told(pinned.eth_calls([call], overrides or None)[0])
-    return check.liquidatable(answer) != check.expected
 
 
 def events(pinned: Pinned, adapters: Sequence[Adapter]) -> list[tuple[EventLog, PositionEvent]]:

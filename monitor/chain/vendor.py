@@ -36,7 +36,7 @@ class RpcError(msgspec.Struct, frozen=True):
 
 
 _REVERTED = re.compile(
-    r"revert|vm execution error|invalid opcode|invalid jump|stack (?:under|over)flow|bad instruction"
+    r"revert|evm error (?!outofgas)|vm execution error|invalid opcode|invalid jump|stack (?:under|over)flow|bad instruction"
 )
 _PACE = re.compile(
     r"per (?:second|minute|hour|day|month)|rate.?limit|too many requests(?! in)|exceeded its (?:compute|throughput)"
@@ -45,7 +45,7 @@ _TOO_LARGE = re.compile(
     r"batch.*(?:too|limit|exceed|more than|max|not |disabled|unsupported)|(?:too many|limit|exceed|max).*batch"
     r"|(?:response|request|body|entity|payload)\b.{0,24}too (?:large|big)|response size|query returned more than"
     r"|block range|range (?:is )?too (?:large|wide)|max(?:imum)? results|too many results"
-    r"|exceed(?:s|ed)? (?:the )?(?:max(?:imum)?|limit of|range)|out of gas|gas required exceeds|gas cap"
+    r"|exceed(?:s|ed)? (?:the )?(?:max(?:imum)?|limit of|range)|out ?of ?gas|gas required exceeds|gas cap"
 )
 _RATE = re.compile(
     r"capacity exceeded|request (?:count|limit|rate)|limit (?:exceeded|reached)|quota|throttl|credits|slow down"

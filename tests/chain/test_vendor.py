@@ -36,6 +36,7 @@ SAID: list[tuple[int, str, type[NodeError]]] = [
     (-32600, "batch too large", TooLarge),
     (-32003, "response too large", TooLarge),
     (-32000, "out of gas", TooLarge),
+    (-32603, "EVM error OutOfGas", TooLarge),
     (-32602, "invalid argument 1: json: cannot unmarshal object into Go value of type string", Unsupported),
     (-32602, "too many arguments, want at most 2", Unsupported),
     (-32002, "request timed out", NodeUnavailable),
@@ -90,6 +91,7 @@ def test_vendor_texts_are_mapped_once(code: int, message: str, kind: type[NodeEr
     [
         (RpcError(3, "execution reverted: oops", REASON), REASON),
         (RpcError(-32000, "execution reverted", None), "0x"),
+        (RpcError(-32603, "EVM error InvalidFEOpcode", None), "0x"),
         (RpcError(-32015, "VM execution error.", f"Reverted {REASON}"), REASON),
         (
             RpcError(-32603, "VM Exception: reverted with reason 'oops'", {"message": "x", "data": REASON}),

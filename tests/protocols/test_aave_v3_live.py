@@ -55,9 +55,8 @@ def adapter_of(net: AaveNet) -> AaveV3:
 
 @contextmanager
 def pinned_head(net: AaveNet) -> Iterator[Pinned]:
-    endpoints = Endpoints([net.anvil.url], clock=SystemClock())
-    yield endpoints.pinned(endpoints.head())
-    endpoints.close()
+    with Endpoints([net.anvil.url], clock=SystemClock()) as endpoints:
+        yield endpoints.pinned(endpoints.head())
 
 
 @pytest.fixture(params=["aave_v30_net", "aave_v32_net"])
