@@ -117,7 +117,11 @@ def test_deposits_withdrawals_and_slashings_do_not_blur_what_is_measured() -> No
     assert busy.withdrawn > 0
     assert 0 < busy.pending < busy.deposited  # some were credited, some wait
     measured = measure(before[1], reading(busy), busy.deposited, busy.withdrawn)
-    assert measured == measure(before[0], reading(plain), 0, 0) == Measured(plain.balances - VALIDATORS * 32 * ETH)
+    assert (
+        measured
+        == measure(before[0], reading(plain), 0, 0)
+        == Measured(plain.balances - VALIDATORS * 32 * ETH)
+    )
 
     paid_before = reading(busy)
     balance = int(busy.state.balances[7])
@@ -165,7 +169,9 @@ def test_estimates_hold_the_truth_on_a_chain_with_entries_and_absences() -> None
     for epoch in range(11):
         deposited, withdrawn, seen = chain.deposited, chain.withdrawn, len(chain.payouts)
         for slot in range(SLOTS_PER_EPOCH):
-            chain.step([deposit_request(epoch, 32 * ETH, key=VALIDATORS + epoch)] if slot == 3 and epoch < 6 else ())
+            chain.step(
+                [deposit_request(epoch, 32 * ETH, key=VALIDATORS + epoch)] if slot == 3 and epoch < 6 else ()
+            )
         tally.add(Payout(*paid) for paid in chain.payouts[seen:])
         flows.append(
             Flow(MINIMAL.seconds_per_epoch, chain.deposited - deposited, chain.withdrawn - withdrawn)
