@@ -17,21 +17,17 @@ from alerts.ports import Dispatch, Outcome, Scope
 from monitor.store import outbox as store
 from monitor.store.database import Database
 from monitor.store.outbox import SqliteOutbox
+from tests.support.alert_doubles import Clock, Scripted
 from tests.support.alert_samples import corrected
-from tests.support.alert_store import Clock, Scripted, Template
+from tests.support.databases import new_database
 
 HOUR = 3600.0
 DOWN = Outcome.retry("no connection")
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return Template(tmp_path_factory.mktemp("template"))
-
-
 @pytest.fixture
-def db(template: Template, tmp_path: Path) -> Iterator[Database]:
-    with template.open(tmp_path) as database:
+def db(tmp_path: Path) -> Iterator[Database]:
+    with new_database(tmp_path / "ethmon.db") as database:
         yield database
 
 

@@ -1,29 +1,11 @@
-"""A migrated database to copy (migrating takes half a second), and a channel that obeys a script."""
+"""Doubles at the edges of delivery: a channel that obeys a script, and a clock that tests set."""
 
 from __future__ import annotations
 
-import shutil
 from collections import deque
 from collections.abc import Iterable
-from pathlib import Path
 
 from alerts.ports import Dispatch, Outcome
-from monitor.store.database import Database, Synchronous, open_beside, open_writer
-
-
-class Template:
-    """An empty database of the present schema."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / "template.db"
-        open_writer(self._file).close()
-
-    def copy(self, target: Path) -> Path:
-        shutil.copy(self._file, target)
-        return target
-
-    def open(self, folder: Path, synchronous: Synchronous = Synchronous.NORMAL) -> Database:
-        return open_beside(self.copy(folder / "ethmon.db"), synchronous=synchronous)
 
 
 class Scripted:
