@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
 
+from monitor.cli.demo_positions import liquidation_words, table_lines
 from monitor.cli.demo_view import Seen, reorg_words
 from monitor.store.history import FeeStats
 from monitor.units import format_eth, format_gwei
@@ -17,6 +18,8 @@ def last_page(seen: Seen, before: int, after: int, database: Path) -> Iterator[s
     """All of it. `before` and `after`: wei of all accounts of the chain, at block 0 and now."""
     yield f"\nWhat is stored in {database}"
     yield from _indented(_history(seen))
+    yield "\nPositions now"
+    yield from _indented(_positions(seen))
     yield "\nIs it right?"
     yield from _indented(_proof(seen, before - after))
     yield "\nGo on with"
@@ -38,6 +41,13 @@ def _history(seen: Seen) -> Iterator[str]:
         yield reorg_words(record)
 
 
+def _positions(seen: Seen) -> Iterator[str]:
+    danger = seen.danger
+    yield from table_lines(danger.positions)
+    yield from map(liquidation_words, danger.liquidations)
+    yield f"{danger.alert_count} alerts were stored with their blocks"
+
+
 def _proof(seen: Seen, gone: int) -> Iterator[str]:
     """The ledger against the chain's own accounts: nobody issues ETH here, so what is gone was burned."""
     counted = seen.totals.burn_wei + seen.totals.blob_burn_wei
@@ -54,6 +64,7 @@ def _commands(database: Path) -> Iterator[str]:
     command = "ethmon" if which("ethmon") else min(typed, os.path.relpath(typed), key=len)
     ask = "SELECT number, base_fee_wei, gas_used FROM block ORDER BY base_fee_wei DESC LIMIT 5"
     yield f"{command} --db {database} supply"
+    yield f"{command} --db {database} positions"
     yield f"{command} --db {database} status"
     yield f'{command} --db {database} query "{ask}"'
     yield f"{command} run        (mainnet; public endpoints, or your own in ETH_RPC_URLS)"

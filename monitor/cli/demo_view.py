@@ -11,18 +11,23 @@ from typing import Any, Protocol, Self
 
 import click
 
+from monitor.cli import demo_positions
+from monitor.cli.demo_positions import Danger
 from monitor.cli.when import utc
 from monitor.domain import BlockRow
 from monitor.errors import StoreError
 from monitor.store import history
 from monitor.store.database import Database, open_reader
 from monitor.store.history import ReorgRecord, Totals
+from monitor.store.positions import StoredPosition
 from monitor.supply.blobs import GAS_PER_BLOB
 from monitor.supply.burn import burn_of
 from monitor.units import floor_div, format_eth, format_gwei
 
-SHOWN_BLOCKS = 10
+SHOWN_BLOCKS = 8
 SHOWN_FEES = 60
+PRICED_EVERY = 5
+"""Blocks from one line about the positions to the next, while nothing changes its class."""
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -37,6 +42,7 @@ class Seen:
     """Blocks between the first and the last that are not stored."""
     reorgs: tuple[ReorgRecord, ...]
     """Newest first."""
+    danger: Danger
 
     @property
     def head(self) -> int | None:
@@ -63,6 +69,7 @@ class Window:
                 totals=frame.totals,
                 missing=frame.coverage.missing,
                 reorgs=history.reorgs(db),
+                danger=demo_positions.look(db),
             )
 
     def head(self) -> int | None:
@@ -103,11 +110,14 @@ def open_view(blocks: int) -> AbstractContextManager[View]:
 
 
 class Lines:
-    """A line for each new block and each reorg."""
+    """A line for each new block, reorg, liquidation and alert; every few blocks one for the positions."""
 
     def __init__(self) -> None:
         self._shown = -1
         self._reorgs = 0
+        self._alerts = 0
+        self._priced: tuple[object, ...] = ()
+        self._liquidations: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -124,6 +134,20 @@ class Lines:
         for row in reversed([row for row in seen.blocks if row.number > self._shown]):
             click.echo("  ".join(block_words(row)))
             self._shown = row.number
+        self._show_danger(seen.danger)
+
+    def _show_danger(self, danger: Danger) -> None:
+        for one in danger.liquidations:
+            if one.transaction not in self._liquidations:
+                self._liquidations.add(one.transaction)
+                click.echo(demo_positions.liquidation_words(one))
+        for alert in reversed([alert for alert in danger.alerts if alert.serial > self._alerts]):
+            click.echo(demo_positions.alert_words(alert))
+            self._alerts = alert.serial
+        priced = (floor_div(self._shown, PRICED_EVERY), *(row.outcome for row in danger.positions))
+        if danger.positions and priced != self._priced:
+            self._priced = priced
+            click.echo(demo_positions.price_words(danger.positions))
 
 
 class Screen:
@@ -150,7 +174,12 @@ class Screen:
 
         if not seen.blocks:
             return
-        parts = (_headline(seen, self._blocks), _block_table(seen.blocks[:SHOWN_BLOCKS]), _happenings(seen))
+        parts = (
+            _headline(seen, self._blocks),
+            _block_table(seen.blocks[:SHOWN_BLOCKS]),
+            _position_table(seen.danger.positions),
+            _happenings(seen),
+        )
         self._live.update(Group(*parts), refresh=True)
 
 
@@ -182,10 +211,26 @@ def _block_table(blocks: Sequence[BlockRow]) -> Any:
     return table
 
 
+def _position_table(rows: Sequence[StoredPosition]) -> Any:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("position", "health", "liquidated", "distance", "proof", ""):
+        table.add_column(name, min_width=len(name) + 2, no_wrap=True)
+    for row in rows:
+        filled, colour = demo_positions.bar(row)
+        table.add_row(*demo_positions.cells(row), Text(filled, colour))
+    return Group(Text(""), table)
+
+
 def _happenings(seen: Seen) -> Any:
     from rich.text import Text
 
     lines = [Text(reorg_words(record), "magenta") for record in seen.reorgs[:3]]
+    lines += [Text(demo_positions.liquidation_words(one), "bold red") for one in seen.danger.liquidations]
+    lines += [Text(demo_positions.alert_words(alert), "yellow") for alert in seen.danger.alerts]
     if seen.missing:
         lines.append(Text(f"{seen.missing} blocks are missing", "red"))
     return Text("\n").join([Text(""), *lines])

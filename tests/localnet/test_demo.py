@@ -44,15 +44,29 @@ def test_the_story_is_told_stored_and_proved_to_the_wei() -> None:
     assert re.findall(r"^block +(\d+) ", out, re.M)[-1] == str(MIN_BLOCKS)
     assert f"REORG: {REORG_DEPTH} blocks" in out
     assert "The ledger counted exactly that as burned, to the wei." in out
+    _the_whale_is_told_of(out)
     with open_reader(Path("ethmon-demo/ethmon.db")) as db:
         frame, (reorg,) = history.frame(db), history.reorgs(db)
+        rows = db.rows("SELECT outcome, proof FROM position WHERE name LIKE 'Whale%' ORDER BY id")
     assert frame.totals.blocks == MIN_BLOCKS + 1
     assert frame.coverage.missing == 0
     assert reorg.reorg.depth == REORG_DEPTH
+    assert rows == [("below", "proved"), ("already", "proved"), ("below", "proved")]
     assert reorg.burn_wei > 0
     assert frame.totals.blob_gas_used > 0
     assert not list(Path("tmp").iterdir())
     _commands_work(out)
+
+
+def _the_whale_is_told_of(out: str) -> None:
+    """From its liquidation price, proved on the node, over the alerts to the liquidation itself."""
+    assert "Whale: ≤ $1,780.00, " in out
+    assert "ALERT (critical): Whale" in out
+    assert re.search(r"LIQUIDATION: block \d+, Whale: 44,322,001\.\d\d USDT of debt repaid", out)
+    positions = dict(re.findall(r"^  (Whale|Short|Loop): .*?  (not by ETH|[≤≥] \$[\d,.]+).*$", out, re.M))
+    assert positions["Short"] == "≥ $3,100.00"
+    assert positions["Loop"] == "not by ETH"
+    assert len(re.findall(r" proved$", out, re.M)) == 2
 
 
 def _commands_work(out: str) -> None:

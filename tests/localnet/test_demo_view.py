@@ -12,15 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from alerts.model import Severity
 from monitor.cli.demo_end import last_page
+from monitor.cli.demo_positions import Danger, Liquidation, bar
 from monitor.cli.demo_view import Lines, Screen, Seen, Window
 from monitor.domain import BlockRef, BlockRow, BurnRule, Reorg
 from monitor.localnet.blobs import RlpItem, rlp_encode
 from monitor.store.history import ReorgRecord
+from monitor.store.positions import StoredPosition
+from monitor.store.told import ToldAlert
 from monitor.store.totals import NOTHING
-from monitor.units import BlobGas, BlockHash, BlockNumber, Gas, Gwei, UnixTime, Wei
+from monitor.units import Address, BlobGas, BlockHash, BlockNumber, Gas, Gwei, UnixTime, Wei
 
 GWEI = 10**9
+WHALE = Address("0x" + "11" * 20)
 
 
 def _row(number: int, gwei: int = 20, blobs: int = 0) -> BlockRow:
@@ -51,10 +56,47 @@ def _reorg(ancestor: int, depth: int) -> ReorgRecord:
     return ReorgRecord(UnixTime(0), reorg, Wei(3 * 10**17), 0, Wei(0), 0)
 
 
-def _seen(*numbers: int, reorgs: tuple[ReorgRecord, ...] = ()) -> Seen:
+NO_DANGER = Danger((), (), (), 0)
+
+
+def _danger(distance: float, serial: int, liquidated: bool = False) -> Danger:
+    row = StoredPosition(
+        block_number=BlockNumber(1),
+        block_time=UnixTime(1),
+        protocol="aave_v3",
+        market="Demo",
+        account=WHALE,
+        position_id="",
+        name="Whale: much",
+        outcome="below",
+        liquidation_price="178000000000",
+        price="200000000000",
+        price_decimals=8,
+        price_updated_at=1,
+        health_factor=str(11 * 10**17),
+        collateral_value="1",
+        debt_value="1",
+        liquidation_usd=1780.0,
+        price_usd=2000.0,
+        distance=distance,
+        collateral_usd=1.0,
+        debt_usd=1.0,
+        drift_usd_per_day=0.0,
+        proof="proved",
+        proof_cause="",
+        rule="",
+        cause="",
+        detail={},
+    )
+    alert = ToldAlert(serial, BlockNumber(1), UnixTime(1), Severity.WARNING, "opened", f"near {serial}", True)
+    gone = (Liquidation(BlockNumber(1), "0xaa", "Whale: much", "5.00 USDT"),) if liquidated else ()
+    return Danger((row,), gone, (alert,), serial)
+
+
+def _seen(*numbers: int, reorgs: tuple[ReorgRecord, ...] = (), danger: Danger = NO_DANGER) -> Seen:
     rows = tuple(_row(number) for number in sorted(numbers, reverse=True))
     totals = replace(NOTHING, blocks=len(rows), burn_wei=Wei(len(rows) * 3 * 10**17))
-    return Seen(rows, totals, missing=0, reorgs=reorgs)
+    return Seen(rows, totals, missing=0, reorgs=reorgs, danger=danger)
 
 
 def test_in_a_pipe_each_block_is_a_line_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,15 +119,40 @@ def test_in_a_pipe_a_reorg_comes_before_its_new_branch(capsys: pytest.CaptureFix
     assert [line.split()[1] for line in printed[1:]] == ["5", "6", "7"]
 
 
+def test_in_a_pipe_alerts_and_liquidations_come_once(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    for seen in (_seen(1, danger=_danger(0.11, 1)), _seen(1, 2, danger=_danger(0.11, 2, liquidated=True))):
+        lines.show(seen)
+        lines.show(seen)
+    printed = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("block")]
+    assert printed == [
+        "ALERT (warning): near 1",
+        "  ETH $2,000.00   Whale: ≤ $1,780.00, 11.00% away",
+        "LIQUIDATION: block 1, Whale: 5.00 USDT of debt repaid by the liquidator",
+        "ALERT (warning): near 2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("distance", "filled", "colour"), [(0.5, 24, "green"), (0.1, 8, "yellow"), (0.01, 1, "red")]
+)
+def test_the_bar_gets_shorter_and_redder(distance: float, filled: int, colour: str) -> None:
+    (row,) = _danger(distance, 1).positions
+    assert bar(row) == ("█" * filled + "░" * (24 - filled), colour)
+
+
 def test_the_screen_shows_totals_blocks_and_reorgs() -> None:
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=110, height=40, color_system=None)
     with Screen(console, 90) as screen:
-        screen.show(_seen(*range(20), reorgs=(_reorg(4, 2),)))
+        screen.show(_seen(*range(20), reorgs=(_reorg(4, 2),), danger=_danger(0.11, 3, liquidated=True)))
     shown = out.getvalue()
     assert "block 19 of about 90" in shown
     assert "6.000000000 ETH" in shown
     assert "REORG: 2 blocks above 4" in shown
+    assert "LIQUIDATION: block 1, Whale" in shown
+    assert "ALERT (warning): near 3" in shown
+    assert "≤ $1,780.00" in shown
 
 
 def test_a_window_sees_nothing_until_there_is_a_database(tmp_path: Path) -> None:
