@@ -93,7 +93,7 @@ class AaveV3:
         observed = observations(facts, state, holdings)
         rules = fitting_rules(facts, observed, self.rules.get(deployment.pool, ()))
         self.rules[deployment.pool] = rules
-        ready = replace(facts, market=replace(facts.market, rule=rules[0]))
+        ready = replace(facts, market=replace(facts.market, rule=rules[0]), rules=rules)
         indexes = index_rule(facts, at.timestamp)
         seen: list[Seen] = []
         for account, user in state.users.items():

@@ -28,6 +28,8 @@ class MarketFacts:
     staking: Mapping[int, float]
     """Growth per year of exchange ratios, by reserve id."""
     bitmaps: bool
+    rules: Sequence[HealthRule] = ()
+    """Every health rule that reproduces the accounts; `market.rule` is the first once they are known."""
 
 
 def build_market(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from monitor.errors import CannotSee
@@ -19,6 +20,7 @@ from monitor.lending.aave_boundary import AaveTest
 from monitor.lending.aave_index import IndexRule
 from monitor.lending.aave_model import AaveModel
 from monitor.lending.aave_outcome import classify, growth, linear
+from monitor.lending.aave_remedy import remedy
 from monitor.lending.calibrate import Observed, mismatch
 from monitor.lending.correlation import EthFeedTimesRatio, eth_ratio
 from monitor.lending.position import Leg, Position, PositionKey, ProtocolPrice
@@ -44,7 +46,7 @@ def build_position(
 ) -> Position:
     """The position. Raises `CannotSee` where a price is missing or no rule gives the contract's numbers."""
     market, tick = facts.market, facts.tick
-    resolved = resolve(market, account)
+    resolved = _by_value(resolve(market, account), tick)
     own = account_data(resolved, tick)
     if user.data is None:
         raise CannotSee("the pool refuses to compute the account's data")
@@ -64,15 +66,23 @@ def build_position(
         price=_price(facts),
         outcome=classify(resolved, market, tick, facts.staking),
         terms=_terms(resolved, market, account) if has_debt else None,
+        remedy=remedy(resolved, tick) if has_debt else None,
         drift_per_day=drift_per_day(line, growth(resolved, market, tick, facts.staking))
         if has_debt
         else None,
-        notes=tuple(_notes(resolved, state, market, indexes)),
+        notes=tuple(_notes(account, resolved, state, facts, indexes)),
         rule=market.rule.name,
         linear=line,
         test=AaveTest(resolved),
         model=AaveModel(market, account, tick),
     )
+
+
+def _by_value(resolved: Resolved, tick: int) -> Resolved:
+    """Dearest first, as people read it; what a remedy speaks of is then the first of its side."""
+    collaterals = sorted(resolved.collaterals, key=lambda one: -collateral_value(one, tick) * bool(one.lt))
+    debts = sorted(resolved.debts, key=lambda one: -debt_value(resolved.rule, one, tick))
+    return replace(resolved, collaterals=tuple(collaterals), debts=tuple(debts))
 
 
 def _leg(holding: Holding, state: PoolState, market: Market, value: int) -> Leg:
@@ -101,8 +111,24 @@ def _terms(resolved: Resolved, market: Market, account: Account) -> LiquidationT
     return LiquidationTerms(Wad(WAD // 2), Wad(floor_div((worst - BPS) * WAD, BPS)), _CLOSE_NOTE)
 
 
-def _notes(resolved: Resolved, state: PoolState, market: Market, indexes: IndexRule | CannotSee) -> list[str]:
+def _rules_differ(account: Account, facts: MarketFacts) -> bool:
+    """Whether the rules that all fit so far would treat this account differently at another price."""
+    kinds = {
+        (rule.exact_sum, rule.floor_ceil, position.collaterals, position.debts)
+        for rule in facts.rules
+        for position in (resolve(replace(facts.market, rule=rule), account),)
+    }
+    return len(kinds) > 1
+
+
+def _notes(
+    account: Account, resolved: Resolved, state: PoolState, facts: MarketFacts, indexes: IndexRule | CannotSee
+) -> list[str]:
+    market = facts.market
     notes: list[str] = []
+    if len(facts.rules) > 1 and _rules_differ(account, facts):
+        names = " or ".join(rule.name for rule in facts.rules)
+        notes.append(f"the rounding rule is not certain yet ({names}): the price may be off by rounding")
     for id_ in dict.fromkeys(one.reserve for one in (*resolved.collaterals, *resolved.debts)):
         listed, reserve = state.reserves[id_], market.reserves[id_]
         if listed.bits(_PAUSED, 1):

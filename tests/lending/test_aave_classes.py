@@ -10,11 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import CannotSee
-from monitor.lending.aave import Account, EMode, Market, Reserve, Row, account_data, resolve
+from monitor.lending.aave import (
+    Account,
+    EMode,
+    Market,
+    Position,
+    Reserve,
+    Row,
+    account_data,
+    debt_value,
+    liquidatable,
+    resolve,
+)
 from monitor.lending.aave_boundary import AaveTest
 from monitor.lending.aave_index import IndexState
 from monitor.lending.aave_model import AaveModel
 from monitor.lending.aave_outcome import classify, growth, linear
+from monitor.lending.aave_remedy import remedy
 from monitor.lending.aave_rules import EXACT_SUM_BITMAP, RULES, HealthRule
 from monitor.lending.attribution import attribute
 from monitor.lending.correlation import (
@@ -35,6 +47,7 @@ from monitor.lending.outcome import (
     Outcome,
 )
 from monitor.lending.position import Cause
+from monitor.lending.remedy import Remedy
 from monitor.lending.solver import PriceRange, solve
 from monitor.units import RAY, TICKS_PER_USD, WAD, Bps, Ray, UnixTime
 
@@ -242,3 +255,30 @@ def test_a_moved_price_is_taken_apart_to_the_last_tick() -> None:
     assert sum(one.change or 0 for one in found) == end - start
     assert attribute(first, AaveModel(old, before, NOW + 1)) == []
     assert attribute(first, AaveModel(old, after, NOW), liquidated=True)[0].cause is Cause.LIQUIDATION
+
+
+@given(
+    st.dictionaries(st.integers(0, 3), st.integers(1, 10**22), max_size=4),
+    st.dictionaries(st.integers(0, 3), st.integers(1, 10**22), min_size=1, max_size=4),
+    st.sampled_from(RULES),
+)
+def test_a_remedy_is_enough_and_one_unit_less_is_not(
+    collateral: dict[int, int], debt: dict[int, int], rule: HealthRule
+) -> None:
+    one = resolve(market(rule), account(collateral, debt))
+    found = remedy(one, NOW)
+    if not liquidatable(one, NOW):
+        assert found == Remedy(0, 0)
+        return
+    biggest = max(range(len(one.debts)), key=lambda i: (debt_value(rule, one.debts[i], NOW), -i))
+    if found.repay is not None:
+        assert not liquidatable(repaid(one, biggest, found.repay), NOW)
+        assert liquidatable(repaid(one, biggest, found.repay - 1), NOW)
+    else:
+        assert liquidatable(repaid(one, biggest, one.debts[biggest].amount), NOW)
+
+
+def repaid(one: Position, place: int, amount: int) -> Position:
+    debts = list(one.debts)
+    debts[place] = replace(debts[place], amount=debts[place].amount - amount)
+    return replace(one, debts=tuple(debts))
