@@ -52,7 +52,9 @@ def account_reads(count: int, rounds: int) -> Iterator[Row]:
             theirs.append(read_viem(accounts, answer))
     except NoViemError as error:
         yield Row(
-            "account reads, encoded and decoded: CPU each", median(s.cpu_us for s in ours or [read_ours(accounts, answer)]), "us"
+            "account reads, encoded and decoded: CPU each",
+            median(s.cpu_us for s in ours or [read_ours(accounts, answer)]),
+            "us",
         )
         yield skipped(what, "x", str(error), target)
         return
@@ -94,7 +96,13 @@ def read_viem(accounts: Sequence[str], answer: str) -> Sample:
     with scratch() as folder:
         (folder / "accounts").write_text("\n".join(accounts))
         (folder / "answer").write_text(answer)
-        command = ["node", str(home / "viem_multicall.mjs"), str(folder / "accounts"), str(folder / "answer"), str(PACK)]
+        command = [
+            "node",
+            str(home / "viem_multicall.mjs"),
+            str(folder / "accounts"),
+            str(folder / "answer"),
+            str(PACK),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     debt = int(found.pop("debt"))
@@ -117,7 +125,9 @@ def install_viem() -> Path:
         command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise NoViemError(f"could not be installed: {(done.stderr.strip() or 'npm failed').splitlines()[-1][:160]}")
+            raise NoViemError(
+                f"could not be installed: {(done.stderr.strip() or 'npm failed').splitlines()[-1][:160]}"
+            )
         ready.write_text(lock.read_text())
     return home
 
@@ -146,7 +156,13 @@ def ladder(count: int, rounds: int) -> Iterator[Row]:
         built_ms.append(ours * 1e3)
         loop_ms.append(loop * 1e3)
     note = f"{median(built_ms):.1f} against {median(loop_ms):.0f} ms, same counts"
-    yield Row(f"ladder, {count:,} positions x {STEPS} steps: against a Decimal loop", median(ratios), "x", at_least(20), note)
+    yield Row(
+        f"ladder, {count:,} positions x {STEPS} steps: against a Decimal loop",
+        median(ratios),
+        "x",
+        at_least(20),
+        note,
+    )
     yield Row("the same market again at other prices", median(again_ms), "ms")
 
 

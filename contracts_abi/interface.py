@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from struct import Struct
+from typing import Any, NamedTuple
 
 WORD = 32
 _FOLDER = Path(__file__).parent
@@ -126,7 +127,7 @@ def encode_values(kinds: Sequence[str], values: Sequence[Any]) -> bytes:
     """ABI encoding. Raises `AbiError`."""
     if len(kinds) != len(values):
         raise AbiError(f"{len(values)} values for {len(kinds)} types")
-    if all(map(is_static, kinds)):
+    if _form(tuple(kinds)) is not None:
         return b"".join(map(_encode_word, kinds, values))
     from eth_abi.abi import encode  # noqa: PLC0415 - 0.2 s, only where something is dynamic
     from eth_abi.exceptions import EncodingError  # noqa: PLC0415
@@ -139,10 +140,12 @@ def encode_values(kinds: Sequence[str], values: Sequence[Any]) -> bytes:
 
 def decode_values(kinds: Sequence[str], data: bytes) -> tuple[Any, ...]:
     """ABI decoding; longer data than needed is allowed, as the chain allows it. Raises `AbiError`."""
-    if all(map(is_static, kinds)):
-        if len(data) < WORD * len(kinds):
-            raise AbiError(f"{len(data)} bytes, {WORD * len(kinds)} expected")
-        return tuple(_decode_word(kind, data[WORD * i : WORD * i + WORD]) for i, kind in enumerate(kinds))
+    form = _form(tuple(kinds))
+    if form is not None:
+        if len(data) < form.words.size:
+            raise AbiError(f"{len(data)} bytes, {form.words.size} expected")
+        words = form.words.unpack_from(data)
+        return tuple(map(int.from_bytes if form.plain else _decode_word, *form.kinds, words))
     from eth_abi.abi import decode  # noqa: PLC0415
     from eth_abi.exceptions import DecodingError  # noqa: PLC0415
 
@@ -150,6 +153,25 @@ def decode_values(kinds: Sequence[str], data: bytes) -> tuple[Any, ...]:
         return decode(list(kinds), data)
     except (DecodingError, OverflowError, TypeError, ValueError) as error:
         raise AbiError(str(error)) from None
+
+
+class _Form(NamedTuple):
+    """How values of one word each are taken from data."""
+
+    words: Struct
+    plain: bool
+    """All of them are uint256: any word is one."""
+    kinds: tuple[tuple[str, ...], ...]
+    """Nothing where plain, else the types: the arguments before the words."""
+
+
+@cache
+def _form(kinds: tuple[str, ...]) -> _Form | None:
+    """None where one of the types is not a single word."""
+    if not all(map(is_static, kinds)):
+        return None
+    plain = set(kinds) <= {"uint256"}
+    return _Form(Struct(f"{WORD}s" * len(kinds)), plain, () if plain else (kinds,))
 
 
 @cache

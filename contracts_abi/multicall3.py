@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from struct import Struct
 from typing import NamedTuple
 
 from contracts_abi.interface import WORD, AbiError
@@ -10,8 +12,7 @@ from contracts_abi.interface import WORD, AbiError
 ADDRESS = "0xca11bde05977b3631167028862be2a173976ca11"
 """The same on nearly every chain."""
 SELECTOR = bytes.fromhex("82ad56cb")
-_TRUE = (1).to_bytes(WORD)
-_OFFSET = (3 * WORD).to_bytes(WORD)
+_TRUE_AND_OFFSET = (1).to_bytes(WORD) + (3 * WORD).to_bytes(WORD)
 
 
 class Result(NamedTuple):
@@ -27,17 +28,8 @@ def encode(calls: Sequence[tuple[str, bytes]]) -> bytes:
     tails: list[bytes] = []
     offset = WORD * len(calls)
     for target, data in calls:
-        padding = -len(data) % WORD
-        tail = b"".join(
-            (
-                bytes.fromhex(target[2:]).rjust(WORD, b"\0"),
-                _TRUE,
-                _OFFSET,
-                len(data).to_bytes(WORD),
-                data,
-                bytes(padding),
-            )
-        )
+        size = len(data)
+        tail = _target(target) + _TRUE_AND_OFFSET + size.to_bytes(WORD) + data + bytes(-size % WORD)
         heads.append(offset.to_bytes(WORD))
         tails.append(tail)
         offset += len(tail)
@@ -47,23 +39,34 @@ def encode(calls: Sequence[tuple[str, bytes]]) -> bytes:
 
 def decode(answer: bytes, count: int) -> list[Result]:
     """The outcomes of `count` calls. Raises `AbiError` where the answer is not that many."""
-    start = _number(answer, 0)
-    if _number(answer, start) != count:
+    (start,) = _numbers(answer, 0, 1)
+    if _numbers(answer, start, 1) != [count]:
         raise AbiError("another number of answers than calls")
     first = start + WORD
-    return [_result(answer, first + _number(answer, first + WORD * index)) for index in range(count)]
+    return [_result(answer, first + offset) for offset in _numbers(answer, first, count)]
 
 
 def _result(answer: bytes, at: int) -> Result:
-    success, offset = _number(answer, at), _number(answer, at + WORD)
-    length = _number(answer, at + offset)
+    success, offset = _numbers(answer, at, 2)
+    (length,) = _numbers(answer, at + offset, 1)
     begin = at + offset + WORD
     if success > 1 or begin + length > len(answer):
         raise AbiError("an answer is cut off")
     return Result(bool(success), answer[begin : begin + length])
 
 
-def _number(answer: bytes, at: int) -> int:
-    if at + WORD > len(answer):
+def _numbers(answer: bytes, at: int, count: int) -> list[int]:
+    """So many words from an offset on."""
+    if at + WORD * count > len(answer):
         raise AbiError("the answer is too short")
-    return int.from_bytes(answer[at : at + WORD])
+    return list(map(int.from_bytes, _words(count).unpack_from(answer, at)))
+
+
+@lru_cache(maxsize=64)
+def _words(count: int) -> Struct:
+    return Struct(f"{WORD}s" * count)
+
+
+@lru_cache(maxsize=1024)
+def _target(address: str) -> bytes:
+    return bytes.fromhex(address[2:]).rjust(WORD, b"\0")
