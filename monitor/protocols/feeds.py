@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +14,7 @@ from monitor.protocols.asking import decoded, decoded_or_none
 from monitor.protocols.base import Answer, Ask, Reading, View
 from monitor.units import Address, UnixTime
 
-ETH_USD: Final = "ETH / USD"
+_ETH_USD: Final = re.compile(r"(?<![A-Z0-9])ETH\s*/\s*USD(?![A-Z])")
 _PER_FEED: Final = 3
 
 
@@ -34,9 +35,8 @@ class FeedAnswer:
 
 
 def is_eth_usd(description: str) -> bool:
-    """Whether a feed's description names ETH/USD, with whatever spaces and marks around it."""
-    plain = description.upper().replace(" ", "")
-    return plain.startswith("ETH/USD") or plain.endswith("ETH/USD")
+    """Whether a feed's description names ETH/USD, whatever stands around it; STETH/USD is another."""
+    return _ETH_USD.search(description.upper()) is not None
 
 
 def feed_asks(address: Address) -> list[Ask]:

@@ -1,0 +1,296 @@
+"""Liquity v2: the troves of an account in every branch, by ownership of their NFTs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from contracts_abi import liquity as abi
+from contracts_abi.interface import AbiError
+from monitor.domain import BlockRef
+from monitor.errors import CannotSee, EthmonError
+from monitor.lending import liquity_v2 as trove_maths
+from monitor.lending.liquity_v1 import collateral_ratio
+from monitor.lending.liquity_v2 import Latest, TroveV2Test
+from monitor.lending.outcome import LiquidatableAbove, LiquidatableBelow, Outcome, liquidation_tick
+from monitor.lending.position import (
+    Cause,
+    EventKind,
+    Leg,
+    Linear,
+    Model,
+    Position,
+    PositionEvent,
+    PositionKey,
+    ProtocolPrice,
+    Seen,
+    Unseen,
+)
+from monitor.lending.solver import Monotone
+from monitor.protocols.asking import decoded
+from monitor.protocols.base import (
+    Answer,
+    Check,
+    EventFilter,
+    EventLog,
+    Reading,
+    Refusal,
+    Substitute,
+    View,
+    attempt,
+    together,
+)
+from monitor.protocols.feed_stub import constant_feed
+from monitor.protocols.liquity_deployments import LiquityV2Branch
+from monitor.protocols.liquity_v2_reading import BranchAt, BranchReader
+from monitor.units import SECONDS_PER_DAY, TICKS_PER_USD, WAD, Address, Wad, floor_div
+
+LIQUIDATOR: Final = Address("0x" + "11" * 20)
+_WAD_PER_TICK: Final = WAD // TICKS_PER_USD
+_LIQUIDATED: Final = 5
+_OPERATIONS: Final[tuple[str, ...]] = (
+    "opened", "closed", "adjusted", "rate changed", "rewards applied", "liquidated", "redeemed from",
+    "opened in a batch", "batch joined", "batch left",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TroveV2Model:
+    """A trove's inputs: what the owner recorded, what interest and redistribution added, the branch."""
+
+    trove: abi.LatestOf
+    at: BranchAt
+
+    @property
+    def latest(self) -> Latest:
+        """The amounts that count."""
+        trove = self.trove
+        return Latest(
+            trove.entire_coll, trove.entire_debt, trove.recorded_debt, trove.accrued_interest, trove.batch_fee
+        )
+
+    def outcome(self) -> Outcome:
+        """The liquidation price in ticks of the branch's feed."""
+        return trove_maths.outcome(self.latest, self.at.branch, self.at.rate, self.at.feed.answer)
+
+    def tick(self) -> int | None:
+        """The liquidation price."""
+        return liquidation_tick(self.outcome())
+
+    def replaced(self, cause: Cause, other: Model) -> Model:
+        """The inputs of `cause` as in `other`."""
+        if not isinstance(other, TroveV2Model):
+            return self
+        mine, theirs = self.trove, other.trove
+        match cause:
+            case Cause.INTEREST:
+                grown = theirs.entire_debt - theirs.recorded_debt
+                gained = theirs.redistributed_coll - mine.redistributed_coll
+                moved = mine._replace(
+                    entire_debt=mine.recorded_debt + grown,
+                    entire_coll=mine.entire_coll + gained,
+                    redistributed_coll=theirs.redistributed_coll,
+                )
+                return replace(self, trove=moved)
+            case Cause.OWNER | Cause.LIQUIDATION:
+                own = theirs.recorded_debt - mine.recorded_debt
+                coll = (theirs.entire_coll - theirs.redistributed_coll) + mine.redistributed_coll
+                moved = mine._replace(
+                    recorded_debt=theirs.recorded_debt, entire_debt=mine.entire_debt + own, entire_coll=coll
+                )
+                return replace(self, trove=moved)
+            case Cause.RATIO:
+                return replace(self, at=replace(self.at, rate=other.at.rate))
+            case Cause.PARAMETER | Cause.OTHER_PRICE:
+                return replace(self, at=replace(self.at, branch=other.at.branch))
+
+    def a_day_later(self) -> TroveV2Model:
+        """The trove after a day in which nobody acts, at its present rate; a batch's fee left out."""
+        if self.at.branch.shutdown_time:
+            return self
+        day = trove_maths.interest(self.trove.recorded_debt, self.trove.annual_rate, SECONDS_PER_DAY)
+        return replace(self, trove=self.trove._replace(entire_debt=self.trove.entire_debt + day))
+
+
+class LiquityV2:
+    """The adapter."""
+
+    key = "liquity_v2"
+
+    def __init__(self, branches: Sequence[LiquityV2Branch]) -> None:
+        self._readers = tuple(BranchReader(branch) for branch in branches)
+
+    def read(self, accounts: Sequence[Address], at: BlockRef) -> Reading[Sequence[Seen]]:  # noqa: ARG002 - the contracts add the interest
+        """Troves that are open, or redeemed to almost nothing."""
+        if not accounts:
+            return []
+        found = yield from together([self._of_branch(reader, accounts) for reader in self._readers])
+        return [seen for part in found for seen in part]
+
+    def _of_branch(self, reader: BranchReader, accounts: Sequence[Address]) -> Reading[list[Seen]]:
+        troves = yield from attempt(reader.troves_of(accounts))
+        if isinstance(troves, CannotSee):
+            return [Unseen(self._key(reader, account, ""), str(troves)) for account in accounts]
+        if not troves:
+            return []
+        branch = yield from attempt(reader.branch())
+        keys = {trove: self._key(reader, owner, str(trove)) for trove, owner in troves.items()}
+        if isinstance(branch, CannotSee):
+            return [Unseen(key, str(branch)) for key in keys.values()]
+        readings: list[Reading[Any]] = [attempt(self._row(branch, trove, key)) for trove, key in keys.items()]
+        rows = yield from together(readings)
+        return [
+            Unseen(key, str(row)) if isinstance(row, CannotSee) else row
+            for key, row in zip(keys.values(), rows, strict=True)
+            if row is not None
+        ]
+
+    def _row(self, at: BranchAt, trove: int, key: PositionKey) -> Reading[Position | None]:
+        """Raises `CannotSee`. None: closed."""
+        manager = at.registry.manager
+        answers = yield [
+            View(manager, abi.TROVES_V2.encode(trove)),
+            View(manager, abi.LATEST_TROVE.encode(trove)),
+        ]
+        stored = decoded(abi.TROVES_V2, answers[0], "trove")
+        latest = decoded(abi.LATEST_TROVE, answers[1], "trove")
+        if stored.status not in (abi.ACTIVE, abi.ZOMBIE):
+            return None
+        parts = (latest.recorded_debt, latest.redistributed_debt, latest.accrued_interest, latest.batch_fee)
+        if sum(parts) != latest.entire_debt or stored.coll + latest.redistributed_coll != latest.entire_coll:
+            raise CannotSee("the trove's amounts do not add up: its data are laid out otherwise")
+        try:
+            return _position(TroveV2Model(latest, at), key)
+        except EthmonError as error:
+            raise CannotSee(str(error)) from None
+
+    def checks(self, position: Position) -> Sequence[Check]:
+        """`batchLiquidateTroves` with the branch's Chainlink feed on either side."""
+        model, outcome = position.model, position.outcome
+        if not isinstance(model, TroveV2Model) or not isinstance(
+            outcome, LiquidatableBelow | LiquidatableAbove
+        ):
+            return []
+        call = abi.LIQUIDATE_V2.encode([int(position.key.id)])
+        return [
+            Check(
+                View(model.at.registry.manager, call),
+                {model.at.feed.address: Substitute(code=constant_feed(tick))},
+                _was_liquidated,
+                expected,
+                LIQUIDATOR,
+            )
+            for tick, expected in ((outcome.tick, True), (outcome.tick + 1, False))
+        ]
+
+    def event_filter(self) -> EventFilter:
+        """Operations on troves, and troves that change hands."""
+        known = [reader.registry for reader in self._readers if reader.registry is not None]
+        addresses = [address for registry in known for address in (registry.manager, registry.nft)]
+        return EventFilter(tuple(addresses), (abi.event(2, "TroveOperation").topic, abi.transfer().topic))
+
+    def decode_event(self, log: EventLog) -> Sequence[PositionEvent]:
+        """What a log says of a trove whose owner is known."""
+        for reader in self._readers:
+            if reader.registry is None or not log.topics:
+                continue
+            try:
+                if log.address == reader.registry.nft:
+                    _change_hands(reader, log)
+                elif log.address == reader.registry.manager:
+                    return self._operation(reader, log)
+            except AbiError:
+                return []
+        return []
+
+    def _operation(self, reader: BranchReader, log: EventLog) -> Sequence[PositionEvent]:
+        values = abi.event(2, "TroveOperation").decode(log.topics, log.data)
+        owner = reader.owners.get(values["_troveId"])
+        if owner is None:
+            return []
+        key = self._key(reader, owner, str(values["_troveId"]))
+        number = int(values["_operation"])
+        if number == _LIQUIDATED:
+            return [
+                PositionEvent(
+                    key, EventKind.LIQUIDATION, reader.deployment.bold, -values["_debtChangeFromOperation"]
+                )
+            ]
+        detail = _OPERATIONS[number] if number < len(_OPERATIONS) else f"operation {number}"
+        return _changes(key, reader, values, detail)
+
+    def _key(self, reader: BranchReader, account: Address, trove: str) -> PositionKey:
+        return PositionKey(self.key, reader.deployment.name, account, trove)
+
+
+def _changes(
+    key: PositionKey, reader: BranchReader, values: dict[str, Any], detail: str
+) -> Sequence[PositionEvent]:
+    assert reader.registry is not None
+    coll, debt = values["_collChangeFromOperation"], values["_debtChangeFromOperation"]
+    events: list[PositionEvent] = []
+    if coll:
+        kind = EventKind.SUPPLY if coll > 0 else EventKind.WITHDRAW
+        events.append(PositionEvent(key, kind, reader.registry.token, abs(coll), detail))
+    if debt:
+        kind = EventKind.BORROW if debt > 0 else EventKind.REPAY
+        events.append(PositionEvent(key, kind, reader.deployment.bold, abs(debt), detail))
+    return events or [PositionEvent(key, EventKind.OTHER, None, None, detail)]
+
+
+def _change_hands(reader: BranchReader, log: EventLog) -> None:
+    values = abi.transfer().decode(log.topics, log.data)
+    if int(values["to"], 16):
+        reader.owners[values["id"]] = Address(values["to"])
+    else:
+        reader.owners.pop(values["id"], None)
+
+
+def _position(model: TroveV2Model, key: PositionKey) -> Position:
+    at, trove = model.at, model.latest
+    ratio = collateral_ratio(trove.coll, trove.debt, at.price_wad)
+    worth = floor_div(trove.coll * at.price_wad, WAD * _WAD_PER_TICK)
+    owed = floor_div(trove.debt, _WAD_PER_TICK)
+    found, later = model.outcome(), model.a_day_later().tick()
+    tick = liquidation_tick(found)
+    rate = (at.rate or WAD) / WAD
+    return Position(
+        key=key,
+        collaterals=(
+            Leg(at.registry.token, at.token.symbol, trove.coll, at.token.decimals, worth, follows_eth=True),
+        ),
+        debts=(Leg(at.deployment.bold, "BOLD", trove.debt, 18, owed, follows_eth=False),)
+        if trove.debt
+        else (),
+        collateral_value=worth,
+        debt_value=owed,
+        health_factor=Wad(floor_div(ratio * WAD, at.branch.mcr)) if trove.debt else None,
+        price=ProtocolPrice(at.feed.answer, at.feed.decimals, at.feed.updated_at, at.feed.address),
+        outcome=found,
+        terms=trove_maths.terms(at.registry.penalty),
+        remedy=trove_maths.remedy(trove, at.branch, at.price_wad),
+        drift_per_day=None if tick is None or later is None else (later - tick) / TICKS_PER_USD,
+        notes=_notes(at),
+        rule="amounts of the trove manager itself",
+        linear=Linear(a=trove.coll * rate / at.branch.mcr, b=0.0, k=0.0, m=trove.debt / WAD),
+        test=Monotone(TroveV2Test(trove, at.branch, at.rate)),
+        model=model,
+    )
+
+
+def _notes(at: BranchAt) -> tuple[str, ...]:
+    notes: list[str] = []
+    if at.branch.shutdown_time:
+        notes.append("the branch is shut down: interest has stopped, anyone may redeem")
+    if not at.feed.is_eth_usd:
+        notes.append("priced by a feed that follows ETH, not by ETH/USD")
+    return tuple(notes)
+
+
+def _was_liquidated(answer: Answer) -> bool:
+    if not isinstance(answer, Refusal) or (not answer.data and "answers nothing" in answer.cause):
+        return True
+    if answer.data[:4] == abi.NOTHING_V2:
+        return False
+    raise CannotSee(f"the liquidation failed for another reason: {answer.cause}")
