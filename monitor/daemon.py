@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from threading import Event
 from types import FrameType
 from typing import Any
 
+from alerts.ports import Channel
 from monitor.adapters import FEEDS, adapters_for
 from monitor.chain.clock import SystemClock
 from monitor.chain.connect import connect, genesis_hash
@@ -24,6 +25,7 @@ from monitor.chain.wakeup import Wakeup
 from monitor.config import Settings
 from monitor.domain import Block
 from monitor.errors import ChainError, NodeError, StoreError
+from monitor.notify import build_channels, start_delivery, start_telegram_commands
 from monitor.ports import Clock
 from monitor.repair import due, repair
 from monitor.store import events, identity, ledger, maintenance
@@ -31,12 +33,13 @@ from monitor.store.database import Database, open_beside, open_writer
 from monitor.supply.burn import burn_of
 from monitor.tick import Tick
 from monitor.units import format_eth, format_gwei
-from monitor.watch import Watch
+from monitor.watch import SnapshotReader, Watch
 from monitor.watchlist import load_watchlist
 
 log = logging.getLogger("ethmon")
 
 REPAIR_EVERY_S = 30.0
+LOOK_EVERY_S = 10.0
 CHECKPOINT_EVERY_S = 3_600
 STALE_HEAD_S = 60
 """Five slots without a block: said once, and again when it is over."""
@@ -61,6 +64,8 @@ class Daemon:
         self._stale = False
         self._health: dict[str, str] = {}
         self._repair_at = 0.0
+        self._look_at = 0.0
+        self._deliver = Event()
 
     def stop(self) -> None:
         """End after the tick in progress; calls that wait for a node are broken off."""
@@ -75,31 +80,34 @@ class Daemon:
             self._source = connect(self._settings, self._clock, identity.chain_id(db))
             identity.bind_chain(db, self._source.chain_id(), genesis_hash(self._source), self._clock.now())
             self._say_start(db)
-            watch = self._watch(self._source)
+            channels = build_channels(self._settings)
+            watch = self._watch(self._source, channels)
             with ExitStack() as running:
                 running.callback(self._source.close)
                 running.callback(lambda: events.record_event(db, self._clock.now(), "stop"))
                 self._start_wakeup(running)
+                start_delivery(self._settings, channels, self._deliver, running)
+                start_telegram_commands(self._settings, channels, running)
                 self._start_jobs(running)
                 self._loop(db, self._source, watch)
         log.info("stopped")
 
-    def _watch(self, source: Endpoints) -> Watch:
+    def _watch(self, source: Endpoints, channels: Sequence[Channel]) -> Watch:
         """What is read beside the blocks. Raises ConfigError for a watchlist that is not understood."""
-        chain_id = source.chain_id()
-        watchlist = load_watchlist(self._settings.watchlist)
+        chain_id, names = source.chain_id(), [channel.name for channel in channels]
+        watchlist = load_watchlist(self._settings.watchlist, names)
         if watchlist.wallets:
-            log.info(
-                "watching %d wallets, %d levels, %d holdings",
-                *map(len, (watchlist.wallets, watchlist.levels, watchlist.holdings)),
-            )
-        return Watch(source, adapters_for(chain_id), watchlist, FEEDS.get(chain_id, {}), self._clock)
+            counts = (len(watchlist.wallets), len(watchlist.levels), len(watchlist.holdings))
+            log.info("watching %d wallets, %d levels, %d holdings", *counts)
+        reader = SnapshotReader(source, adapters_for(chain_id), FEEDS.get(chain_id, {}))
+        return Watch(source, reader, watchlist, self._clock, names, lambda _messages: self._deliver.set())
 
     def _loop(self, db: Database, source: Endpoints, watch: Watch) -> None:
         tick = Tick(source, db, self._clock, start_blocks=self._settings.start_blocks, decide=watch.decide)
         while not self._stopping.is_set():
             step = self._tick(tick, db)
             self._record_health(db, source)
+            self._look_at_ourselves(db, watch)
             if isinstance(step, Advance) and not step.complete:
                 continue
             if isinstance(step, Standstill):
@@ -117,12 +125,21 @@ class Daemon:
             self._in_trouble(db, "chain", str(error))
         else:
             self._out_of_trouble(db)
+            self._deliver.set()
             self._say(step)
             self._watch_age(db, step)
             if self._observer is not None:
                 self._observer(step)
             return step
         return None
+
+    def _look_at_ourselves(self, db: Database, watch: Watch) -> None:
+        """Rules on our own sight run by the wall clock, whether there are new blocks or not."""
+        if self._clock.monotonic() < self._look_at:
+            return
+        self._look_at = self._clock.monotonic() + LOOK_EVERY_S
+        watch.look_at_ourselves(db, self._trouble or "")
+        self._deliver.set()  # queued inside a transaction that has ended now
 
     def _mend(self, db: Database, source: Endpoints) -> None:
         """Read gaps again, a few at a time, while there is nothing else to do."""

@@ -63,22 +63,21 @@ def _read(app: App, addresses: Sequence[str], block: int | None) -> PositionView
     from monitor.chain.clock import SystemClock
     from monitor.chain.connect import connect
     from monitor.reports.positions import live_view
-    from monitor.watch import Watch
-    from monitor.watchlist import Watchlist
+    from monitor.watch import SnapshotReader
 
     wallets = _wallets(app, addresses)
     clock = SystemClock()
     source = connect(app.settings, clock)
     at = _block(source, block)
     chain_id = source.chain_id()
-    watch = Watch(source, adapters_for(chain_id), Watchlist(wallets=wallets), FEEDS.get(chain_id, {}), clock)
-    if not watch.adapters:
+    reader = SnapshotReader(source, adapters_for(chain_id), FEEDS.get(chain_id, {}))
+    if not reader.adapters:
         raise UsageError(f"No lending protocol is known on chain {chain_id}.")
-    snapshot = watch.read(at)
+    snapshot = reader.read(at, [wallet.address for wallet in wallets])
     source.close()
     if snapshot.blind:
         raise click.ClickException(f"The positions cannot be read at block {at.number:,}: {snapshot.blind}")
-    return live_view(at, snapshot.seen, watch.names)
+    return live_view(at, snapshot.seen, {wallet.address: wallet.name for wallet in wallets})
 
 
 def _wallets(app: App, addresses: Sequence[str]) -> tuple[Wallet, ...]:

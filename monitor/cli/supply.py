@@ -93,6 +93,8 @@ def _same_as_shorter(frame: BurnFrame, frames: Sequence[BurnFrame]) -> bool:
 
 
 def _summary(frame: BurnFrame) -> tuple[Cell, ...]:
+    from monitor.reports.burn import coverage_words
+
     yearly = frame.per_year_wei(frame.total_wei)
     fee = frame.totals.base_fee
     return (
@@ -108,6 +110,8 @@ def _summary(frame: BurnFrame) -> tuple[Cell, ...]:
 
 
 def _print_one(frame: BurnFrame) -> None:
+    from monitor.reports.burn import coverage_words
+
     bound = "" if frame.exact else "≥ "
     yearly = frame.per_year_wei(frame.total_wei)
     lines = [
@@ -122,21 +126,6 @@ def _print_one(frame: BurnFrame) -> None:
     ]
     for name, value in lines:
         console().print(f"{name:<20} {value}", highlight=False, markup=False)
-
-
-def coverage_words(frame: BurnFrame) -> str:
-    """How much of a frame was seen, in a few words."""
-    coverage = frame.coverage
-    missing = coverage.missing + coverage.maybe_missing
-    words: list[str] = []
-    if coverage.starts_late and coverage.first is not None:
-        words.append(f"from block {coverage.first:,}")
-    if missing:
-        words.append(f"{missing:,} missing")
-    unknown = max(frame.totals.burn_unknown, frame.totals.blob_burn_unknown)
-    if unknown:
-        words.append(f"{unknown:,} in doubt")
-    return ", ".join(words) or ("all" if coverage.first is not None else "none")
 
 
 def _fee_words(fee: FeeStats | None) -> str:

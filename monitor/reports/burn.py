@@ -76,6 +76,21 @@ def burn_series(db: Database, since: str, by: Period) -> tuple[BurnFrame, ...]:
         return tuple(_part(db, part) for part in parts)
 
 
+def coverage_words(frame: BurnFrame) -> str:
+    """How much of a frame was seen, in a few words."""
+    coverage = frame.coverage
+    missing = coverage.missing + coverage.maybe_missing
+    words: list[str] = []
+    if coverage.starts_late and coverage.first is not None:
+        words.append(f"from block {coverage.first:,}")
+    if missing:
+        words.append(f"{missing:,} missing")
+    unknown = max(frame.totals.burn_unknown, frame.totals.blob_burn_unknown)
+    if unknown:
+        words.append(f"{unknown:,} in doubt")
+    return ", ".join(words) or ("all" if coverage.first is not None else "none")
+
+
 def fee_columns(fee: FeeStats | None) -> tuple[int | None, int | None, int | None, int | None, int | None]:
     """min, its block, mean, max, its block; all None where no block has the fee."""
     if fee is None:

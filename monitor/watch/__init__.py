@@ -1,0 +1,113 @@
+"""What is read beside the blocks at each new head, and what follows from it.
+
+    positions of the watched wallets ---+
+    price feeds, balances ---------------+--> rows, readings, alerts: one transaction with the block
+    events of the new blocks ------------+
+
+All node I/O happens in `decide`, pinned to the head's hash; the function that it returns only writes.
+What cannot be read becomes "cannot see" and never stops the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from alerts.model import BlockStamp, Message, Reading
+from monitor.chain.endpoints import Endpoints
+from monitor.chain.follower import Advance
+from monitor.domain import BlockRef, FeedPrice
+from monitor.lending.position import Position, PositionKey
+from monitor.ports import Clock
+from monitor.store import incidents, positions, prices
+from monitor.store.database import Database
+from monitor.units import Address, UnixTime
+from monitor.watch.history import PositionHistory
+from monitor.watch.own import fork_readings, own_readings, stamp
+from monitor.watch.readings import chain_readings, wanted_balances, watched_readings
+from monitor.watch.snapshot import Snapshot, SnapshotReader
+from monitor.watchlist import Watchlist
+
+__all__ = ["Snapshot", "SnapshotReader", "Watch"]
+
+
+@dataclass
+class Watch:
+    """One watchlist on one chain."""
+
+    source: Endpoints
+    reader: SnapshotReader
+    watchlist: Watchlist
+    clock: Clock
+    channels: Sequence[str] = ()
+    """Names of every channel that is configured."""
+    on_messages: Callable[[Sequence[Message]], None] = lambda _messages: None
+    """Called after messages were queued, inside the transaction: only to wake somebody."""
+    history: PositionHistory = field(default_factory=PositionHistory)
+    last: Snapshot | None = None
+
+    @property
+    def names(self) -> dict[Address, str]:
+        """By address."""
+        return {wallet.address: wallet.name for wallet in self.watchlist.wallets}
+
+    def decide(self, step: Advance) -> Callable[[Database], None] | None:
+        """Read at the head of `step`; nothing while it is only catching up."""
+        if not step.complete:
+            return None
+        snapshot = self.read(step.blocks[-1].ref, [block.ref for block in step.blocks])
+        return lambda db: self._write(db, step, snapshot)
+
+    def read(self, at: BlockRef, blocks: Sequence[BlockRef] = ()) -> Snapshot:
+        """Positions, prices and events as of `at`."""
+        return self.reader.read(
+            at,
+            [wallet.address for wallet in self.watchlist.wallets],
+            blocks=blocks,
+            balances_of=wanted_balances(self.watchlist),
+            needs_proof=self.history.is_due,
+            known=self.history.proofs,
+        )
+
+    def look_at_ourselves(self, db: Database, trouble: str) -> None:
+        """Judge our own sight by the wall clock: a stale head, gaps, endpoints apart."""
+        now = self.clock.now()
+        readings = own_readings(db, self.source, now, trouble)
+        if readings:
+            with db.transaction():
+                self._judge(db, readings, BlockStamp(readings[0].at.number, readings[0].at.hash, now))
+
+    def _write(self, db: Database, step: Advance, snapshot: Snapshot) -> None:
+        at, names = snapshot.at, self.names
+        if step.reorg is not None:
+            self.history.forget_above(step.reorg.ancestor)
+        for feed in snapshot.feeds.values():
+            if isinstance(feed, FeedPrice):
+                prices.save(db, at, feed)
+        gone = self._gone(snapshot)
+        if not snapshot.blind:
+            positions.save_now(db, at, snapshot.seen, names)
+            positions.save_events(db, snapshot.events)
+            self.history.save(db, snapshot, names)
+        block = stamp(at, UnixTime(at.timestamp))
+        readings = [
+            *watched_readings(db, snapshot, self.last, self.watchlist, keys=self.history.keys, gone=gone),
+            *chain_readings(db, step, self.watchlist.rules, block),
+            *fork_readings(self.source, block),
+        ]
+        self._judge(db, readings, block)
+        self.last = snapshot
+
+    def _judge(self, db: Database, readings: Sequence[Reading], at: BlockStamp) -> None:
+        queued = incidents.decide(
+            db, self.watchlist.rules, readings, at=at, channels=self.channels, now_wall=self.clock.now()
+        )
+        if queued:
+            self.on_messages(queued)
+
+    def _gone(self, snapshot: Snapshot) -> list[PositionKey]:
+        """Positions that the last snapshot had and this one, though it could see, has not."""
+        if snapshot.blind or self.last is None or self.last.blind:
+            return []
+        now = {one.key for one in snapshot.seen}
+        return [one.key for one in self.last.seen if one.key not in now and isinstance(one, Position)]

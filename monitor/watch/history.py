@@ -1,0 +1,99 @@
+"""Which positions get a row of history, and why their liquidation prices moved."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from monitor.domain import BlockRef
+from monitor.errors import CannotSee
+from monitor.lending.attribution import Contribution, attribute
+from monitor.lending.outcome import liquidation_tick
+from monitor.lending.position import EventKind, Position, PositionKey, Proof, Unseen
+from monitor.store import positions
+from monitor.store.database import Database
+from monitor.units import Address, UnixTime
+from monitor.watch.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
+
+SAMPLE_EVERY_S = 300
+"""A position that only drifts gets a row this often (block time)."""
+NOTICEABLE = 1_000
+"""A change of one part in this of any amount is more than interest between two rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    position: Position
+    time: UnixTime
+
+
+@dataclass
+class PositionHistory:
+    """The last row of each position, kept to tell drift from news and to take moves apart."""
+
+    _rows: dict[PositionKey, _Row] = field(default_factory=dict[PositionKey, _Row])
+    _priced: dict[PositionKey, Position] = field(default_factory=dict[PositionKey, Position])
+
+    @property
+    def keys(self) -> list[PositionKey]:
+        """Every position that was ever seen by this process."""
+        return list(self._rows)
+
+    @property
+    def proofs(self) -> dict[object, Proof]:
+        """Of the last rows."""
+        return {key: row.position.proof for key, row in self._rows.items()}
+
+    def is_due(self, at: BlockRef, position: Position) -> bool:
+        """Whether `position` is worth a row, and so a proof."""
+        row = self._rows.get(position.key)
+        return row is None or at.timestamp - row.time >= SAMPLE_EVERY_S or _differs(row.position, position)
+
+    def forget_above(self, number: int) -> None:
+        """After a rollback rows may be gone: begin anew."""
+        log.debug("positions are sampled anew after the rollback to block %d", number)
+        self._rows.clear()
+
+    def save(self, db: Database, snapshot: Snapshot, names: dict[Address, str]) -> None:
+        """Rows, and moves since the last ones, of the positions that are due or were touched."""
+        touched = {one.event.key: one.event.kind for one in snapshot.events}
+        liquidated = {one.event.key for one in snapshot.events if one.event.kind is EventKind.LIQUIDATION}
+        for one in snapshot.seen:
+            if isinstance(one, Unseen) or not (one.key in touched or self.is_due(snapshot.at, one)):
+                continue
+            positions.save_history(db, snapshot.at, [one], names)
+            self._save_moves(db, snapshot.at, one, liquidated=one.key in liquidated)
+            self._rows[one.key] = _Row(one, snapshot.at.timestamp)
+
+    def _save_moves(self, db: Database, at: BlockRef, one: Position, *, liquidated: bool) -> None:
+        """Since it last had a price: while it is liquidatable there is none to move."""
+        if liquidation_tick(one.outcome) is None:
+            return
+        before = self._priced.get(one.key)
+        if before is not None:
+            positions.save_moves(db, at, one.key, _moves(before, one, liquidated=liquidated))
+        self._priced[one.key] = one
+
+
+def _differs(before: Position, after: Position) -> bool:
+    """Whether more than interest happened: another class, another proof, other tokens, noticeable amounts."""
+    if type(before.outcome) is not type(after.outcome) or before.proof.state is not after.proof.state:
+        return True
+    old = [(leg.token, leg.amount) for leg in (*before.collaterals, *before.debts)]
+    new = [(leg.token, leg.amount) for leg in (*after.collaterals, *after.debts)]
+    if [token for token, _ in old] != [token for token, _ in new]:
+        return True
+    return any(abs(now - was) * NOTICEABLE > was for (_, was), (_, now) in zip(old, new, strict=True))
+
+
+def _moves(before: Position, after: Position, *, liquidated: bool) -> Sequence[Contribution]:
+    if before.model is None or after.model is None:
+        return ()
+    try:
+        return attribute(before.model, after.model, liquidated=liquidated)
+    except CannotSee as error:
+        log.debug("a move in %s cannot be taken apart: %s", after.key.market, error)
+        return ()

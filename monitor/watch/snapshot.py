@@ -1,0 +1,119 @@
+"""What is read at one block beside the block itself. All node I/O of a watch is here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from alerts.model import CannotSee
+from monitor.chain.endpoints import Endpoints
+from monitor.chain.reader import Reader, events, prove
+from monitor.domain import BlockRef, FeedPrice
+from monitor.errors import CannotSee as CannotSeeError
+from monitor.errors import NodeError
+from monitor.lending.position import Position, Proof, Seen, Unseen
+from monitor.protocols.base import Adapter
+from monitor.protocols.feeds import FeedAnswer, read_feeds
+from monitor.store.positions import EventAt
+from monitor.units import Address
+
+log = logging.getLogger(__name__)
+
+EVENTS_OF_BLOCKS = 64
+"""Blocks of one advance whose logs are read; older ones were missed while catching up."""
+
+NeedsProof = Callable[[BlockRef, Position], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that was read at one block besides the block itself."""
+
+    at: BlockRef
+    seen: Sequence[Seen]
+    blind: str
+    """Why no position could be read; empty when they were."""
+    feeds: Mapping[str, FeedPrice | CannotSee]
+    events: Sequence[EventAt]
+    balances: Mapping[Address, int | CannotSee]
+    """In wei; of the wallets whose balance some rule looks at."""
+
+
+@dataclass
+class SnapshotReader:
+    """Reads snapshots. Raises nothing for a node that cannot answer: that is "cannot see"."""
+
+    source: Endpoints
+    adapters: Sequence[Adapter]
+    feeds: Mapping[str, Address]
+    reader: Reader = field(default_factory=Reader)
+
+    def read(
+        self,
+        at: BlockRef,
+        accounts: Sequence[Address],
+        *,
+        blocks: Sequence[BlockRef] = (),
+        balances_of: Sequence[Address] = (),
+        needs_proof: NeedsProof = lambda _at, _position: True,
+        known: Mapping[object, Proof] | None = None,
+    ) -> Snapshot:
+        """Positions, prices, balances as of `at`, and what happened to `accounts` in `blocks`."""
+        feeds, balances = self._feeds(at), self._balances(at, balances_of)
+        try:
+            seen = self.reader.positions(self.source.pinned(at), self.adapters, accounts) if accounts else []
+            seen = [self._proved(at, one, needs_proof, known or {}) for one in seen]
+            happened = self._events(blocks, frozenset(accounts))
+        except NodeError as error:
+            log.warning("positions cannot be seen at block %d: %s", at.number, error)
+            return Snapshot(at, (), error.problem, feeds, (), balances)
+        return Snapshot(at, seen, "", feeds, happened, balances)
+
+    def _proved(
+        self, at: BlockRef, one: Seen, needs_proof: NeedsProof, known: Mapping[object, Proof]
+    ) -> Seen:
+        if isinstance(one, Unseen):
+            return one
+        before = known.get(one.key)
+        if before is not None and not needs_proof(at, one):
+            return replace(one, proof=before)
+        adapter = next(adapter for adapter in self.adapters if adapter.key == one.key.protocol)
+        return replace(one, proof=prove(self.source.pinned(at), adapter, one))
+
+    def _feeds(self, at: BlockRef) -> dict[str, FeedPrice | CannotSee]:
+        if not self.feeds:
+            return {}
+        try:
+            answers = self.reader.run(self.source.pinned(at), read_feeds(list(self.feeds.values())))
+        except NodeError as error:
+            return dict.fromkeys(self.feeds, CannotSee(f"price feeds: {error.problem}"))
+        return {name: _feed_price(name, address, answers[address]) for name, address in self.feeds.items()}
+
+    def _balances(self, at: BlockRef, accounts: Sequence[Address]) -> dict[Address, int | CannotSee]:
+        pinned = self.source.pinned(at)
+        found: dict[Address, int | CannotSee] = {}
+        for account in accounts:
+            try:
+                found[account] = pinned.get_balance(account)
+            except NodeError as error:
+                found[account] = CannotSee(f"balances: {error.problem}")
+        return found
+
+    def _events(self, blocks: Sequence[BlockRef], accounts: frozenset[Address]) -> list[EventAt]:
+        if not accounts:
+            return []
+        return [
+            EventAt(block, where.log_index, where.transaction_hash, event)
+            for block in blocks[-EVENTS_OF_BLOCKS:]
+            for where, event in events(self.source.pinned(block), self.adapters)
+            if event.key.account in accounts
+        ]
+
+
+def _feed_price(name: str, address: Address, told: FeedAnswer | CannotSeeError) -> FeedPrice | CannotSee:
+    if isinstance(told, CannotSeeError):
+        return CannotSee(str(told))
+    if told.answer <= 0:
+        return CannotSee(f"the {name} feed answers {told.answer}")
+    return FeedPrice(name, address, told.answer, told.decimals, told.updated_at)
