@@ -14,7 +14,7 @@ from monitor.store.told import ToldAlert
 from monitor.units import BlockNumber, format_fixed
 
 SHOWN_ALERTS = 6
-_BAR_CELLS = 24
+_BAR_CELLS = 16
 _BAR_FULL = 0.30
 """Distance at which the bar is full."""
 _NEAR, _CLOSE = 0.20, 0.05
@@ -81,9 +81,13 @@ def _amount_words(leg: dict[str, Any] | None, amount: str) -> str:
 
 def price_words(rows: Sequence[StoredPosition]) -> str:
     """`ETH $2,310.15   Whale: ≤ $1,780.00, 22.95% away   Loop: not by ETH: ratio -4.39%`."""
+    return "   ".join([f"  {eth_words(rows)}", *(f"{_short(row.name)}: {_answer(row)}" for row in rows)])
+
+
+def eth_words(rows: Sequence[StoredPosition]) -> str:
+    """The price that the protocol itself uses."""
     prices = [row.price_usd for row in rows if row.price_usd is not None]
-    eth = f"ETH ${prices[0]:,.2f}" if prices else "ETH price not seen"
-    return "   ".join([f"  {eth}", *(f"{_short(row.name)}: {_answer(row)}" for row in rows)])
+    return f"ETH ${prices[0]:,.2f}" if prices else "ETH price not seen"
 
 
 def _answer(row: StoredPosition) -> str:

@@ -217,7 +217,8 @@ def _position_table(rows: Sequence[StoredPosition]) -> Any:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("position", "health", "liquidated", "distance", "proof", ""):
+    first = f"position ({demo_positions.eth_words(rows)})" if rows else "no position yet"
+    for name in (first, "health", "liquidated", "distance", "proof", ""):
         table.add_column(name, min_width=len(name) + 2, no_wrap=True)
     for row in rows:
         filled, colour = demo_positions.bar(row)

@@ -134,11 +134,11 @@ def test_in_a_pipe_alerts_and_liquidations_come_once(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
-    ("distance", "filled", "colour"), [(0.5, 24, "green"), (0.1, 8, "yellow"), (0.01, 1, "red")]
+    ("distance", "filled", "colour"), [(0.5, 16, "green"), (0.15, 8, "yellow"), (0.02, 1, "red")]
 )
 def test_the_bar_gets_shorter_and_redder(distance: float, filled: int, colour: str) -> None:
     (row,) = _danger(distance, 1).positions
-    assert bar(row) == ("█" * filled + "░" * (24 - filled), colour)
+    assert bar(row) == ("█" * filled + "░" * (16 - filled), colour)
 
 
 def test_the_screen_shows_totals_blocks_and_reorgs() -> None:
@@ -153,6 +153,7 @@ def test_the_screen_shows_totals_blocks_and_reorgs() -> None:
     assert "LIQUIDATION: block 1, Whale" in shown
     assert "ALERT (warning): near 3" in shown
     assert "≤ $1,780.00" in shown
+    assert "ETH $2,000.00" in shown
 
 
 def test_a_window_sees_nothing_until_there_is_a_database(tmp_path: Path) -> None:
