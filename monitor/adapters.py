@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from monitor.protocols import aave_v3
+from monitor.protocols import aave_v3, compound_v3, liquity_v1, liquity_v2, morpho_blue, sky
 from monitor.protocols.base import Adapter
 from monitor.units import Address
 
 
 def adapters_for(chain_id: int) -> list[Adapter]:
     """An adapter for each protocol that is deployed on the chain; none for a chain that is not known."""
-    return [*aave_v3.adapters(chain_id)]
+    return [
+        *aave_v3.adapters(chain_id),
+        *morpho_blue.adapters(chain_id),
+        *sky.adapters(chain_id),
+        *compound_v3.adapters(chain_id),
+        *liquity_v1.adapters(chain_id),
+        *liquity_v2.adapters(chain_id),
+    ]
 
 
 FEEDS: Mapping[int, Mapping[str, Address]] = {

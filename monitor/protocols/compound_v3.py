@@ -25,7 +25,7 @@ from monitor.protocols.base import (
     attempt,
     together,
 )
-from monitor.protocols.compound_deployments import CometDeployment
+from monitor.protocols.compound_deployments import COMETS, ETH_TOKENS, CometDeployment
 from monitor.protocols.compound_position import AccountAnswers, CometModel, position_of
 from monitor.protocols.compound_reading import CometAt, CometReader
 from monitor.protocols.feed_stub import constant_feed
@@ -190,6 +190,12 @@ class CompoundV3:
 
     def _key(self, deployment: CometDeployment, account: Address) -> PositionKey:
         return PositionKey(self.key, deployment.name, account)
+
+
+def adapters(chain_id: int) -> list[CompoundV3]:
+    """One adapter for all Comets of a chain, if it has any."""
+    comets = COMETS.get(chain_id, ())
+    return [CompoundV3(comets, ETH_TOKENS.get(chain_id, frozenset()))] if comets else []
 
 
 def _was_absorbed(answer: Answer) -> bool:

@@ -47,7 +47,7 @@ from monitor.protocols.base import (
 )
 from monitor.protocols.feed_stub import constant_feed
 from monitor.protocols.feeds import FeedAnswer, feed_answer, feed_asks
-from monitor.protocols.liquity_deployments import LiquityV1Deployment
+from monitor.protocols.liquity_deployments import LIQUITY_V1, LiquityV1Deployment
 from monitor.units import TICKS_PER_USD, WAD, Address, Wad, floor_div
 
 NATIVE: Final = Address("0x" + "0" * 40)
@@ -266,6 +266,12 @@ def _notes(model: TroveModel, found: Outcome) -> tuple[str, ...]:
     elif recovery is not None and not isinstance(found, AlreadyLiquidatable):
         notes.append(f"recovery mode of the whole system below {recovery / TICKS_PER_USD:,.2f}")
     return tuple(notes)
+
+
+def adapters(chain_id: int) -> list[LiquityV1]:
+    """The system of a chain, if it has one."""
+    deployment = LIQUITY_V1.get(chain_id)
+    return [] if deployment is None else [LiquityV1(deployment)]
 
 
 def _was_liquidated(answer: Answer) -> bool:

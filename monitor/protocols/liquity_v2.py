@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from contracts_abi import liquity as abi
 from contracts_abi.interface import AbiError
 from monitor.domain import BlockRef
 from monitor.errors import CannotSee, EthmonError
-from monitor.lending import liquity_v2 as trove_maths
-from monitor.lending.liquity_v1 import collateral_ratio
-from monitor.lending.liquity_v2 import Latest, TroveV2Test
-from monitor.lending.outcome import LiquidatableAbove, LiquidatableBelow, Outcome, liquidation_tick
+from monitor.lending.outcome import LiquidatableAbove, LiquidatableBelow
 from monitor.lending.position import (
-    Cause,
     EventKind,
-    Leg,
-    Linear,
-    Model,
     Position,
     PositionEvent,
     PositionKey,
-    ProtocolPrice,
     Seen,
     Unseen,
 )
-from monitor.lending.solver import Monotone
 from monitor.protocols.asking import decoded
 from monitor.protocols.base import (
     Answer,
@@ -42,9 +32,10 @@ from monitor.protocols.base import (
     together,
 )
 from monitor.protocols.feed_stub import constant_feed
-from monitor.protocols.liquity_deployments import LiquityV2Branch
+from monitor.protocols.liquity_deployments import LIQUITY_V2, LiquityV2Branch
+from monitor.protocols.liquity_v2_position import TroveV2Model, position_of
 from monitor.protocols.liquity_v2_reading import BranchAt, BranchReader
-from monitor.units import SECONDS_PER_DAY, TICKS_PER_USD, WAD, Address, Wad, floor_div
+from monitor.units import TICKS_PER_USD, WAD, Address
 
 LIQUIDATOR: Final = Address("0x" + "11" * 20)
 _WAD_PER_TICK: Final = WAD // TICKS_PER_USD
@@ -53,64 +44,6 @@ _OPERATIONS: Final[tuple[str, ...]] = (
     "opened", "closed", "adjusted", "rate changed", "rewards applied", "liquidated", "redeemed from",
     "opened in a batch", "batch joined", "batch left",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class TroveV2Model:
-    """A trove's inputs: what the owner recorded, what interest and redistribution added, the branch."""
-
-    trove: abi.LatestOf
-    at: BranchAt
-
-    @property
-    def latest(self) -> Latest:
-        """The amounts that count."""
-        trove = self.trove
-        return Latest(
-            trove.entire_coll, trove.entire_debt, trove.recorded_debt, trove.accrued_interest, trove.batch_fee
-        )
-
-    def outcome(self) -> Outcome:
-        """The liquidation price in ticks of the branch's feed."""
-        return trove_maths.outcome(self.latest, self.at.branch, self.at.rate, self.at.feed.answer)
-
-    def tick(self) -> int | None:
-        """The liquidation price."""
-        return liquidation_tick(self.outcome())
-
-    def replaced(self, cause: Cause, other: Model) -> Model:
-        """The inputs of `cause` as in `other`."""
-        if not isinstance(other, TroveV2Model):
-            return self
-        mine, theirs = self.trove, other.trove
-        match cause:
-            case Cause.INTEREST:
-                grown = theirs.entire_debt - theirs.recorded_debt
-                gained = theirs.redistributed_coll - mine.redistributed_coll
-                moved = mine._replace(
-                    entire_debt=mine.recorded_debt + grown,
-                    entire_coll=mine.entire_coll + gained,
-                    redistributed_coll=theirs.redistributed_coll,
-                )
-                return replace(self, trove=moved)
-            case Cause.OWNER | Cause.LIQUIDATION:
-                own = theirs.recorded_debt - mine.recorded_debt
-                coll = (theirs.entire_coll - theirs.redistributed_coll) + mine.redistributed_coll
-                moved = mine._replace(
-                    recorded_debt=theirs.recorded_debt, entire_debt=mine.entire_debt + own, entire_coll=coll
-                )
-                return replace(self, trove=moved)
-            case Cause.RATIO:
-                return replace(self, at=replace(self.at, rate=other.at.rate))
-            case Cause.PARAMETER | Cause.OTHER_PRICE:
-                return replace(self, at=replace(self.at, branch=other.at.branch))
-
-    def a_day_later(self) -> TroveV2Model:
-        """The trove after a day in which nobody acts, at its present rate; a batch's fee left out."""
-        if self.at.branch.shutdown_time:
-            return self
-        day = trove_maths.interest(self.trove.recorded_debt, self.trove.annual_rate, SECONDS_PER_DAY)
-        return replace(self, trove=self.trove._replace(entire_debt=self.trove.entire_debt + day))
 
 
 class LiquityV2:
@@ -161,7 +94,7 @@ class LiquityV2:
         if sum(parts) != latest.entire_debt or stored.coll + latest.redistributed_coll != latest.entire_coll:
             raise CannotSee("the trove's amounts do not add up: its data are laid out otherwise")
         try:
-            return _position(TroveV2Model(latest, at), key)
+            return position_of(TroveV2Model(latest, at), key)
         except EthmonError as error:
             raise CannotSee(str(error)) from None
 
@@ -247,45 +180,10 @@ def _change_hands(reader: BranchReader, log: EventLog) -> None:
         reader.owners.pop(values["id"], None)
 
 
-def _position(model: TroveV2Model, key: PositionKey) -> Position:
-    at, trove = model.at, model.latest
-    ratio = collateral_ratio(trove.coll, trove.debt, at.price_wad)
-    worth = floor_div(trove.coll * at.price_wad, WAD * _WAD_PER_TICK)
-    owed = floor_div(trove.debt, _WAD_PER_TICK)
-    found, later = model.outcome(), model.a_day_later().tick()
-    tick = liquidation_tick(found)
-    rate = (at.rate or WAD) / WAD
-    return Position(
-        key=key,
-        collaterals=(
-            Leg(at.registry.token, at.token.symbol, trove.coll, at.token.decimals, worth, follows_eth=True),
-        ),
-        debts=(Leg(at.deployment.bold, "BOLD", trove.debt, 18, owed, follows_eth=False),)
-        if trove.debt
-        else (),
-        collateral_value=worth,
-        debt_value=owed,
-        health_factor=Wad(floor_div(ratio * WAD, at.branch.mcr)) if trove.debt else None,
-        price=ProtocolPrice(at.feed.answer, at.feed.decimals, at.feed.updated_at, at.feed.address),
-        outcome=found,
-        terms=trove_maths.terms(at.registry.penalty),
-        remedy=trove_maths.remedy(trove, at.branch, at.price_wad),
-        drift_per_day=None if tick is None or later is None else (later - tick) / TICKS_PER_USD,
-        notes=_notes(at),
-        rule="amounts of the trove manager itself",
-        linear=Linear(a=trove.coll * rate / at.branch.mcr, b=0.0, k=0.0, m=trove.debt / WAD),
-        test=Monotone(TroveV2Test(trove, at.branch, at.rate)),
-        model=model,
-    )
-
-
-def _notes(at: BranchAt) -> tuple[str, ...]:
-    notes: list[str] = []
-    if at.branch.shutdown_time:
-        notes.append("the branch is shut down: interest has stopped, anyone may redeem")
-    if not at.feed.is_eth_usd:
-        notes.append("priced by a feed that follows ETH, not by ETH/USD")
-    return tuple(notes)
+def adapters(chain_id: int) -> list[LiquityV2]:
+    """The system of a chain, if it has one."""
+    deployment = LIQUITY_V2.get(chain_id)
+    return [] if deployment is None else [LiquityV2(deployment)]
 
 
 def _was_liquidated(answer: Answer) -> bool:

@@ -26,7 +26,7 @@ from monitor.protocols.base import (
     attempt,
     together,
 )
-from monitor.protocols.morpho_deployments import MorphoDeployment
+from monitor.protocols.morpho_deployments import MORPHO_DEPLOYMENTS, MorphoDeployment
 from monitor.protocols.morpho_position import MarketAt, MorphoModel, position_of
 from monitor.protocols.morpho_reading import MorphoReader
 from monitor.units import Address, BlockNumber
@@ -185,3 +185,9 @@ class MorphoBlue:
     def first_block(self) -> BlockNumber:
         """Where the logs that tell an old account's markets begin."""
         return self._deployment.first_block
+
+
+def adapters(chain_id: int) -> list[MorphoBlue]:
+    """Morpho on a chain, if it is there."""
+    deployment = MORPHO_DEPLOYMENTS.get(chain_id)
+    return [] if deployment is None else [MorphoBlue(deployment)]

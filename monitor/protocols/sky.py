@@ -14,7 +14,7 @@ from monitor.lending.outcome import LiquidatableBelow
 from monitor.lending.position import EventKind, Position, PositionEvent, PositionKey, Seen, Unseen
 from monitor.protocols.asking import decoded
 from monitor.protocols.base import Answer, Check, EventFilter, EventLog, Reading, Refusal, Substitute, View
-from monitor.protocols.sky_deployments import SkyDeployment
+from monitor.protocols.sky_deployments import SKY_DEPLOYMENTS, SkyDeployment
 from monitor.protocols.sky_position import VaultModel, position_of
 from monitor.protocols.sky_reading import IlkAt, SkyReader, VaultPlace, ilk_name
 from monitor.units import WAD, Address, floor_div
@@ -44,7 +44,7 @@ class Sky:
         """Vaults with collateral or debt."""
         if not accounts:
             return []
-        places = yield from self._reader.places(accounts)
+        places = yield from self._reader.places(accounts, at)
         if not places:
             return []
         vaults = yield from self._reader.vaults(places)
@@ -149,6 +149,12 @@ class Sky:
     def _key(self, place: VaultPlace) -> PositionKey:
         name = place.urn if place.number is None else str(place.number)
         return PositionKey(self.key, ilk_name(place.ilk), place.account, name)
+
+
+def adapters(chain_id: int) -> list[Sky]:
+    """The vault system of a chain, if it has one."""
+    deployment = SKY_DEPLOYMENTS.get(chain_id)
+    return [] if deployment is None else [Sky(deployment)]
 
 
 def _was_barked(answer: Answer) -> bool:

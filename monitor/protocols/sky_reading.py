@@ -14,9 +14,11 @@ from monitor.protocols.asking import decoded, decoded_or_none
 from monitor.protocols.base import Answer, Ask, Reading, StorageAt, View, attempt, to_address, together, uint
 from monitor.protocols.sky_deployments import SkyDeployment
 from monitor.protocols.tokens import Token, TokenBook
-from monitor.units import WAD, Address, UnixTime
+from monitor.units import WAD, Address, BlockNumber, UnixTime
 
 NOBODY = Address("0x" + "0" * 40)
+LOOK_AGAIN = 50
+"""Blocks, about ten minutes."""
 _LOW_160 = 2**160 - 1
 
 
@@ -52,14 +54,27 @@ def ilk_name(ilk: bytes) -> str:
 
 
 class SkyReader:
-    """Remembers tokens."""
+    """Remembers tokens, and for a while which vaults an account has."""
 
     def __init__(self, deployment: SkyDeployment) -> None:
         self._deployment = deployment
         self._tokens = TokenBook()
+        self._looked: dict[Address, tuple[BlockNumber, list[VaultPlace]]] = {}
 
-    def places(self, accounts: Sequence[Address]) -> Reading[list[VaultPlace]]:
-        """Every vault of the accounts, through their proxies too."""
+    def places(self, accounts: Sequence[Address], at: BlockRef) -> Reading[list[VaultPlace]]:
+        """Every vault of the accounts; a new vault of a known account is found within `LOOK_AGAIN` blocks."""
+        due = [account for account in accounts if not self._is_fresh(account, at.number)]
+        found = yield from self._look(due) if due else _nothing()
+        for account in due:
+            mine = [place for place in found if place.account == account]
+            self._looked[account] = (at.number, mine)
+        return [place for account in accounts for place in self._looked[account][1]]
+
+    def _is_fresh(self, account: Address, now: BlockNumber) -> bool:
+        looked = self._looked.get(account)
+        return looked is not None and 0 <= now - looked[0] < LOOK_AGAIN
+
+    def _look(self, accounts: Sequence[Address]) -> Reading[list[VaultPlace]]:
         registry = self._deployment.proxy_registry
         answers = yield [View(registry, abi.PROXY_OF.encode(account)) for account in accounts]
         owners: list[tuple[Address, Address | None]] = [(account, None) for account in accounts]
@@ -153,6 +168,11 @@ class SkyReader:
             return None
         answers = yield [View(token, abi.STETH_PER_TOKEN.encode())]
         return _positive(decoded(abi.STETH_PER_TOKEN, answers[0], f"ratio of {token}"))
+
+
+def _nothing() -> Reading[list[VaultPlace]]:
+    return []
+    yield  # a reading that asks nothing
 
 
 def _osm(pip: Address) -> Reading[Osm]:
