@@ -14,6 +14,7 @@ from threading import Event
 from types import FrameType
 from typing import Any
 
+from alerts.channels.heartbeat import Heartbeat
 from alerts.ports import Channel
 from monitor.adapters import FEEDS, adapters_for
 from monitor.chain.clock import SystemClock
@@ -23,12 +24,13 @@ from monitor.chain.follower import Advance, Standstill, Wait
 from monitor.chain.member import EndpointHealth
 from monitor.chain.wakeup import Wakeup
 from monitor.config import Settings
+from monitor.digest import digest
 from monitor.domain import Block
 from monitor.errors import ChainError, NodeError, StoreError
 from monitor.notify import build_channels, start_delivery, start_telegram_commands
 from monitor.ports import Clock
 from monitor.repair import due, repair
-from monitor.store import events, identity, ledger, maintenance
+from monitor.store import events, identity, ledger, maintenance, outbox
 from monitor.store.database import Database, open_beside, open_writer
 from monitor.supply.burn import burn_of
 from monitor.tick import Tick
@@ -40,6 +42,8 @@ log = logging.getLogger("ethmon")
 
 REPAIR_EVERY_S = 30.0
 LOOK_EVERY_S = 10.0
+HEARTBEAT_EVERY_S = 60
+DIGEST_HOUR_UTC = 8
 CHECKPOINT_EVERY_S = 3_600
 STALE_HEAD_S = 60
 """Five slots without a block: said once, and again when it is over."""
@@ -66,6 +70,7 @@ class Daemon:
         self._repair_at = 0.0
         self._look_at = 0.0
         self._deliver = Event()
+        self._channels: Sequence[Channel] = ()
 
     def stop(self) -> None:
         """End after the tick in progress; calls that wait for a node are broken off."""
@@ -80,7 +85,7 @@ class Daemon:
             self._source = connect(self._settings, self._clock, identity.chain_id(db))
             identity.bind_chain(db, self._source.chain_id(), genesis_hash(self._source), self._clock.now())
             self._say_start(db)
-            channels = build_channels(self._settings)
+            self._channels = channels = build_channels(self._settings)
             watch = self._watch(self._source, channels)
             with ExitStack() as running:
                 running.callback(self._source.close)
@@ -204,12 +209,28 @@ class Daemon:
         )
         scheduler.add_listener(_say_job_failure, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
         scheduler.add_job(self._checkpoint, "interval", seconds=CHECKPOINT_EVERY_S, id="checkpoint")
+        scheduler.add_job(self._queue_digest, "cron", hour=DIGEST_HOUR_UTC, id="digest")
+        if self._settings.heartbeat_url:
+            scheduler.add_job(self._beat, "interval", seconds=HEARTBEAT_EVERY_S, id="heartbeat")
         scheduler.start()
         running.callback(lambda: scheduler.shutdown(wait=True))
 
     def _checkpoint(self) -> None:
         with open_beside(self._settings.db) as db:
             maintenance.checkpoint(db)
+
+    def _queue_digest(self) -> None:
+        with open_beside(self._settings.db) as db:
+            message = digest(db, self._clock.now())
+            outbox.enqueue(db, message, [one.name for one in self._channels], self._clock.now())
+        self._deliver.set()
+
+    def _beat(self) -> None:
+        """Tell the outside that all is well; silence is the alarm."""
+        if self._trouble is None and not self._stale:
+            outcome = Heartbeat(self._settings.heartbeat_url).beat()
+            if outcome.cause:
+                log.warning("%s", outcome.cause)
 
     def _say_start(self, db: Database) -> None:
         assert self._source is not None
