@@ -39,19 +39,30 @@ def _forms(secret: str) -> Iterable[str]:
 
 
 class RedactingFilter(logging.Filter):
-    """For the loggers of libraries that print addresses."""
+    """For the loggers of libraries that print addresses. Its list of secrets only grows."""
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.redactor = redactor
+        self._secrets: set[str] = set()
+        self._redactor = Redactor(())
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Guard these too."""
+        self._secrets |= set(secrets)
+        self._redactor = Redactor(self._secrets)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Redact the finished line; never drops it."""
-        record.msg, record.args = self.redactor.text(record.getMessage()), ()
+        record.msg, record.args = self._redactor.text(record.getMessage()), ()
         return True
 
 
-def guard_loggers(names: Iterable[str], redactor: Redactor) -> None:
-    """Put the redactor on the loggers that a library writes addresses to."""
+# Loggers belong to the process, and so does what guards them.
+_GUARD = RedactingFilter()
+
+
+def guard_loggers(names: Iterable[str], secrets: Iterable[str]) -> None:
+    """Keep these secrets out of what a library writes to these loggers."""
+    _GUARD.add(secrets)
     for name in names:
-        logging.getLogger(name).addFilter(RedactingFilter(redactor))
+        logging.getLogger(name).addFilter(_GUARD)

@@ -10,7 +10,7 @@ from typing import Any
 
 from alerts.model import Severity
 from alerts.ports import Dispatch, Outcome, Scope
-from alerts.redact import Redactor, guard_loggers
+from alerts.redact import guard_loggers
 from alerts.render import plain
 
 _KINDS = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}
@@ -31,7 +31,7 @@ class Apprise:
             from apprise import Apprise as Plugins
         except ImportError:
             raise ValueError("the package apprise is not installed: pip install 'ethmon[apprise]'") from None
-        guard_loggers(_LOGGERS, Redactor(urls))
+        guard_loggers(_LOGGERS, urls)
         plugins: Any = Plugins  # its annotations are incomplete
         made: list[Any] = [plugins.instantiate(url, suppress_exceptions=True) for url in urls]
         wrong = [str(number) for number, target in enumerate(made, 1) if not target]

@@ -83,6 +83,7 @@ class Email:
         return self._session(self._ask)
 
     def _ask(self, smtp: smtplib.SMTP) -> Outcome:
+        smtp.ehlo_or_helo_if_needed()
         code, text = smtp.mail(parseaddr(self._account.sender)[1])
         smtp.rset()
         return Outcome.sent() if code == 250 else self._judge(code, text, "sender", Scope.CHANNEL)

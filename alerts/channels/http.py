@@ -18,7 +18,7 @@ from urllib3 import exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from alerts.redact import Redactor, guard_loggers
+from alerts.redact import guard_loggers
 
 _LOGGERS = ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.poolmanager")
 _MAX_BODY = 1 << 20
@@ -102,7 +102,7 @@ class Http:
     def __init__(
         self, secrets: Iterable[str], *, timeout_s: float = 10.0, ca_file: str | None = None
     ) -> None:
-        guard_loggers(_LOGGERS, Redactor(secrets))
+        guard_loggers(_LOGGERS, secrets)
         self._timeout_s = timeout_s
         self._pools = urllib3.PoolManager(
             num_pools=4, retries=False, cert_reqs="CERT_REQUIRED", ca_certs=ca_file

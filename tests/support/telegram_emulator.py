@@ -468,10 +468,10 @@ class _Handler(BaseHTTPRequestHandler):
         self, token: str, method: str, body: bytes, trouble: Trouble | None
     ) -> tuple[int, dict[str, Any]]:
         try:
-            if token != TOKEN:
-                raise RefusedError(401, "Unauthorized") if ":" in token else RefusedError(404, "Not Found")
             if trouble is not None and trouble.refusal is not None:
                 raise trouble.refusal
+            if token != TOKEN:
+                raise RefusedError(401, "Unauthorized") if ":" in token else RefusedError(404, "Not Found")
             fields, files = _parse_body(self.headers.get("Content-Type", ""), body)
             return 200, {"ok": True, "result": self.server.emulator.call(method, fields, files)}
         except RefusedError as refused:

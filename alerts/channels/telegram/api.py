@@ -10,6 +10,7 @@ import msgspec
 import urllib3
 
 from alerts.channels.http import Http, NoReply, Reply
+from alerts.redact import Redactor
 from alerts.wording import clean
 
 DEFAULT_URL = "https://api.telegram.org"
@@ -53,7 +54,10 @@ class BotApi:
         self, token: str, url: str = DEFAULT_URL, *, timeout_s: float = 10.0, ca_file: str | None = None
     ) -> None:
         self._base = f"{url.rstrip('/')}/bot{token}/"
-        self._http = Http((token,), timeout_s=timeout_s, ca_file=ca_file)
+        # The part after the colon is the secret one, whatever stands before it.
+        secrets = (token, token.partition(":")[2])
+        self._redactor = Redactor(secrets)
+        self._http = Http(secrets, timeout_s=timeout_s, ca_file=ca_file)
 
     def __repr__(self) -> str:
         return "BotApi(***)"
@@ -70,7 +74,21 @@ class BotApi:
         given = {name: value for name, value in fields.items() if value is not None}
         body, content_type = _multipart(given, photo) if photo is not None else _json(given)
         reply = self._http.post(self._base + method, body, {"Content-Type": content_type}, timeout_s)
-        return reply if isinstance(reply, NoReply) else _parse(reply)
+        return reply if isinstance(reply, NoReply) else self._parse(reply)
+
+    def _parse(self, reply: Reply) -> Any | Refusal:
+        try:
+            envelope = _envelope.decode(reply.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return Refusal(reply.status if reply.status >= 500 else 502, "the answer is not Telegram's")
+        if envelope.ok:
+            return envelope.result
+        return Refusal(
+            envelope.error_code or reply.status,
+            clean(self._redactor.text(envelope.description), 200),
+            envelope.parameters.retry_after,
+            envelope.parameters.migrate_to_chat_id,
+        )
 
 
 def _json(fields: Mapping[str, Any]) -> tuple[bytes, str]:
@@ -84,18 +102,3 @@ def _multipart(fields: Mapping[str, Any], photo: bytes) -> tuple[bytes, str]:
     }
     parts["photo"] = ("chart.png", photo, "image/png")
     return urllib3.encode_multipart_formdata(parts)
-
-
-def _parse(reply: Reply) -> Any | Refusal:
-    try:
-        envelope = _envelope.decode(reply.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return Refusal(reply.status if reply.status >= 500 else 502, "the answer is not Telegram's")
-    if envelope.ok:
-        return envelope.result
-    return Refusal(
-        envelope.error_code or reply.status,
-        clean(envelope.description, 200),
-        envelope.parameters.retry_after,
-        envelope.parameters.migrate_to_chat_id,
-    )
