@@ -5,11 +5,11 @@ Every live block is checked to be what its hash says before it is believed.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
-from monitor.chain.blocks import BLOCK, BlobFee, BlockJson, no_blob_fee, to_block, to_blocks, to_ref
-from monitor.chain.header import HEADER, KEYS, HeaderJson, hash_matches, unknown_fields
+from monitor.chain.blocks import BlobFee, no_blob_fee, to_block, to_blocks, to_ref
+from monitor.chain.checked import check_hash, read_checked
+from monitor.chain.header import HEADER
 from monitor.chain.member import Feature, Member
 from monitor.chain.pinned import Pinned
 from monitor.chain.pool import Pool
@@ -17,12 +17,9 @@ from monitor.chain.quantity import hex_number
 from monitor.chain.receipts import with_receipts
 from monitor.chain.rpc import DEFAULT_TIMEOUT_S, Call
 from monitor.domain import Block, BlockRef
-from monitor.errors import BadAnswer, BlockGone, NodeError, Unsupported
+from monitor.errors import BadAnswer, BlockGone, Unsupported
 from monitor.ports import Clock
-from monitor.supply.forks import CHAINS
 from monitor.units import BlockHash, BlockNumber
-
-log = logging.getLogger(__name__)
 
 
 class Endpoints(Pool):
@@ -52,7 +49,7 @@ class Endpoints(Pool):
         """The newest finalized block; None where the node has none yet."""
 
         def read(member: Member) -> BlockRef | None:
-            json = member.endpoint.call("eth_getBlockByNumber", ["finalized", False], BLOCK)
+            json = read_checked(member, Call("eth_getBlockByNumber", ["finalized", False]), self.chain_id())
             return None if json is None else to_ref(json, member.label)
 
         try:
@@ -64,7 +61,8 @@ class Endpoints(Pool):
         """The canonical block at `number` as the endpoint in use sees it now."""
 
         def read(member: Member) -> BlockRef | None:
-            json = member.endpoint.call("eth_getBlockByNumber", [hex_number(number), False], BLOCK)
+            call = Call("eth_getBlockByNumber", [hex_number(number), False])
+            json = read_checked(member, call, self.chain_id())
             if json is None:
                 return None
             ref = to_ref(json, member.label)
@@ -82,9 +80,8 @@ class Endpoints(Pool):
                 Call("eth_getBlockByNumber", [hex_number(number), False]) for number in range(first, last + 1)
             ]
             answers = member.endpoint.batch(calls, HEADER)
-            known_chain = self._is_known()
             for answer in answers:
-                _check_hash(member, answer, known_chain)
+                check_hash(member, answer, self.chain_id())
             blocks = to_blocks(answers, first, self.blob_fee, member.label)
             return with_receipts(member, blocks)
 
@@ -94,13 +91,12 @@ class Endpoints(Pool):
         """The block with this hash, None when the node does not know it."""
 
         def read(member: Member) -> Block | None:
-            json = member.endpoint.call("eth_getBlockByHash", [block_hash, False], HEADER)
+            json = read_checked(member, Call("eth_getBlockByHash", [block_hash, False]), self.chain_id())
             if json is None:
                 return None
             ref = to_ref(json, member.label)
             if ref.hash != block_hash:
                 raise BadAnswer(member.label, f"it gave another block for the hash of block {ref.number}.")
-            _check_hash(member, json, self._is_known())
             block = to_block(json, ref.number, self.blob_fee, member.label)
             return with_receipts(member, [block])[0]
 
@@ -117,29 +113,8 @@ class Endpoints(Pool):
         """
         return Pinned(self, block, elsewhere=elsewhere)
 
-    def _is_known(self) -> bool:
-        return self.chain_id() in CHAINS
-
     def features(self) -> dict[Feature, bool]:
         """What the endpoint in use can do, probed once per endpoint."""
         from monitor.chain.features import probe_all
 
         return self.using(probe_all)
-
-
-def _check_hash(member: Member, answer: BlockJson | NodeError | None, known_chain: bool) -> None:
-    """Refuse a block whose fields are not under its hash.
-
-    A field that we do not know excuses it, where one can be: on an unknown chain, or in a fork
-    after Amsterdam. A liar could claim that; it is logged, and the endpoint's health shows it.
-    """
-    if not isinstance(answer, HeaderJson) or not member.hashes_checkable or hash_matches(answer):
-        return
-    if not known_chain or answer.block_access_list_hash is not None:
-        keys = member.endpoint.call("eth_getBlockByHash", [answer.hash, False], KEYS)
-        unknown = unknown_fields(keys) if keys is not None else []
-        if unknown:
-            member.hashes_checkable = False
-            log.warning("%s: block hashes cannot be checked: unknown field %s", member.label, unknown[0][:40])
-            return
-    raise BadAnswer(member.label, f"the hash of block {answer.number[:18]} is not that of its header.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from monitor.chain.blocks import BLOCK, to_ref
+from monitor.chain.header import HEADER, hash_matches
 from monitor.chain.member import Feature, Member
 from monitor.chain.quantity import hex_number
 from monitor.chain.rpc import ANY, TEXT, Call
@@ -49,12 +50,12 @@ def _config(member: Member) -> bool:
 
 
 def _headers(member: Member) -> bool:
-    """Only where it has all that a block has: some nodes leave out the hash."""
+    """Only where it has all that its hash covers: some nodes leave fields out."""
     try:
-        json = member.endpoint.call("eth_getHeaderByNumber", [hex_number(_head(member).number)], BLOCK)
+        json = member.endpoint.call("eth_getHeaderByNumber", [hex_number(_head(member).number)], HEADER)
     except (Unsupported, BlockGone, BadAnswer):
         return False
-    return json is not None
+    return json is not None and hash_matches(json)
 
 
 def _receipts(member: Member) -> bool:

@@ -20,6 +20,8 @@ FIRST_PAUSE_S = 1.0
 LAST_PAUSE_S = 60.0
 WRONG_CHAIN_PAUSE_S = 300.0
 MAX_RETRY_AFTER_S = 3600.0
+ALWAYS_BEHIND = 3
+"""Comparisons in a row that found it behind, if only by a block: then it is no matter of propagation."""
 SLOWEST_S = 2.0
 """Longest spacing between requests to an endpoint that keeps asking for pauses."""
 
@@ -82,7 +84,9 @@ class Member:
         self.verified = False
         """Its chain id was right when it was last taken into use."""
         self.hashes_checkable = True
-        """Its headers have no field of a fork that we do not know."""
+        """Its headers are held to their hashes (`monitor.chain.checked`)."""
+        self.hashes_matched = False
+        """At least one was under its hash."""
         self.head: BlockRef | None = None
         self.lag: int | None = None
         self._clock = clock
@@ -90,6 +94,7 @@ class Member:
         self._state = State.UNTRIED
         self._chain_id: int | None = None
         self._head_age: int | None = None
+        self._times_behind = 0
         self._failures = 0
         self._paused_until = 0.0
         self._spacing = 0.0
@@ -139,7 +144,8 @@ class Member:
         """It is so far behind the best endpoint."""
         with self._lock:
             self.lag = blocks
-            if blocks > limit:
+            self._times_behind = self._times_behind + 1 if blocks > 0 else 0
+            if blocks > limit or self._times_behind >= ALWAYS_BEHIND:
                 self._state = State.LAGGING
             elif self._state is State.LAGGING:
                 self._state = State.OK

@@ -15,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any, Self, TypeVar
 
-from monitor.chain.blocks import BLOCK, to_ref
+from monitor.chain.blocks import to_ref
+from monitor.chain.checked import read_checked
 from monitor.chain.features import probe
 from monitor.chain.member import EndpointHealth, Feature, Member, State
 from monitor.chain.quantity import number
@@ -233,7 +234,7 @@ class Pool:
     def _read_head(self, member: Member, timeout_s: float | None = None) -> BlockRef:
         # A header is a tenth of a block: half a gigabyte a day less from a public endpoint.
         call = _LATEST_HEADER if probe(member, Feature.HEADERS) else _LATEST_BLOCK
-        json = member.endpoint.call(*call, BLOCK, timeout_s=timeout_s)
+        json = read_checked(member, call, self._chain_id, timeout_s)
         if json is None:
             raise BadAnswer(member.label, "it has no latest block.")
         head = to_ref(json, member.label)

@@ -127,6 +127,40 @@ def test_a_block_that_is_not_under_its_hash_is_refused(net: Callable[..., Net]) 
         made.pool.compare()
 
 
+@pytest.mark.parametrize("field", ["hash", "parentHash", "timestamp", "number"])
+def test_a_head_that_is_not_under_its_hash_is_refused(net: Callable[..., Net], field: str) -> None:
+    made = net(2)
+    lie = {"hash": "0x" + "dd" * 32, "parentHash": "0x" + "ee" * 32, "timestamp": "0x1", "number": "0x1"}[
+        field
+    ]
+    node = made.nodes[0]
+    last = node.blocks[LENGTH - 1]
+    node.blocks[LENGTH - 1] = {**last, field: lie}
+    assert made.pool.head().hash == last["hash"]
+    assert made.in_use() == 1
+    assert made.pool.finalized() is not None
+
+
+def test_a_private_network_with_hashes_of_its_own_is_followed_unchecked(net: Callable[..., Net]) -> None:
+    made = net(1)
+    node = made.nodes[0]
+    node.chain_id = 4_242
+    for block in list(node.blocks.values()):
+        node.add({**block, "hash": block["hash"][:-2] + "00"})
+    assert made.pool.head().number == LENGTH - 1
+    assert made.pool.health()[0].hashes_checked is False
+
+
+def test_an_unknown_chain_whose_hashes_match_is_held_to_them(net: Callable[..., Net]) -> None:
+    made = net(1)
+    node = made.nodes[0]
+    node.chain_id = 1337
+    made.pool.head()
+    node.blocks[5] = {**node.blocks[5], "gasUsed": "0x7"}
+    with pytest.raises(BadAnswer, match="not that of its header"):
+        made.pool.blocks(BlockNumber(5), BlockNumber(5))
+
+
 @pytest.mark.parametrize(
     ("chain_id", "fork", "excused"),
     [
@@ -472,6 +506,16 @@ def test_a_little_lag_is_normal(net: Callable[..., Net]) -> None:
     made.nodes[0].lag = MAX_LAG
     made.pool.head()
     assert made.in_use() == 0
+
+
+def test_one_block_behind_every_time_is_no_matter_of_propagation(net: Callable[..., Net]) -> None:
+    made = net(2)
+    made.nodes[0].lag = 1
+    heads: list[int] = []
+    for _ in range(4):
+        heads.append(made.pool.head().number)
+        made.clock.advance(COMPARE_EVERY_S)
+    assert heads == [LENGTH - 2, LENGTH - 2, LENGTH - 1, LENGTH - 1]
 
 
 def test_a_stale_head_is_compared_at_once(net: Callable[..., Net]) -> None:
