@@ -14,6 +14,7 @@ from msgspec import Raw
 
 from monitor.chain.quantity import block_hash, int64, int64s
 from monitor.chain.rpc import Shape
+from monitor.chain.sieve import hash_count
 from monitor.domain import Block, BlockRef, BlockRow, BurnRule
 from monitor.errors import BadAnswer, NodeError
 from monitor.units import (
@@ -115,52 +116,15 @@ def transaction_count(transactions: Raw) -> int | None:
         raise ValueError("a list of transactions that is none") from None
 
 
-def hash_count(text: memoryview) -> int | None:
-    """How many hashes are in a JSON list of hashes without white space; None for any other text.
-
-    A list of other strings is taken for one only if it was written to be: such a node could send
-    false hashes just as well.
-    """
-    size = len(text)
-    if size == 2:
-        return 0
-    count, rest = divmod(size - 1, _HASH_ITEM)
-    return count if rest == 0 and bytes(text[1:4]) == _OPENING and text[-2] == _QUOTE else None
-
-
-def without_hashes(body: bytes) -> bytes:
-    """JSON of blocks with each list of transaction hashes replaced by their number.
-
-    The hashes are five sixths of the text. Finding the end of the list takes a quarter of the time
-    of parsing it; a key and a bracket cannot be inside a string, where quotes are escaped. Lists of
-    anything else stay.
-    """
-    view, pieces, at = memoryview(body), list[bytes | memoryview](), 0
-    while (start := body.find(_KEY, at) + _TO_BRACKET) >= _TO_BRACKET:
-        end = body.find(b"]", start) + 1
-        if not end:
-            break
-        count = hash_count(view[start:end])
-        pieces += (view[at : end if count is None else start], b"" if count is None else b"%d" % count)
-        at = end
-    pieces.append(view[at:])
-    return b"".join(pieces)
-
-
 def _counted(transactions: Raw) -> int:
-    """The number that `without_hashes` left in place of the list."""
+    """The number that `monitor.chain.sieve` left in place of the list."""
     try:
         return _NUMBER.decode(transactions)
     except msgspec.DecodeError:
         raise ValueError("a list of transactions that is none") from None
 
 
-_KEY = b'"transactions":['
-_TO_BRACKET = len(_KEY) - 1
 _BRACKET = ord("[")
-_QUOTE = ord('"')
-_OPENING = b'"0x'
-_HASH_ITEM = len('"",') + 66
 _LIST = msgspec.json.Decoder(list[Raw])
 _NUMBER = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=0)])
 

@@ -15,16 +15,15 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
-import msgspec
-
-from monitor.chain.blocks import BLOCK, BlobFee, BlockJson, to_blocks, without_hashes
+from monitor.chain.blocks import BLOCK, BlobFee, BlockJson, to_blocks
 from monitor.chain.features import probe
 from monitor.chain.member import Feature, Member
 from monitor.chain.pool import Pool
 from monitor.chain.receipts import with_receipts
 from monitor.chain.rpc import Call, Shape
+from monitor.chain.sieve import HashSieve
 from monitor.domain import Block, BurnRule, Gap, GapKind
 from monitor.errors import BadAnswer, NodeError, NodeUnavailable, RateLimited, Unsupported, WrongChain
 from monitor.units import BlockNumber
@@ -77,22 +76,8 @@ def block_reader(pool: Pool, blob_fee: BlobFee, *, headers: bool = False) -> Rea
     return read
 
 
-class _Counted:
-    """Decodes blocks whose transactions are counted beforehand; whatever that does not suit, as it is."""
-
-    def __init__(self, plain: Any) -> None:
-        self._plain = plain
-
-    def decode(self, body: bytes) -> Any:
-        """As `msgspec.json.Decoder.decode`, and with its errors about the whole text."""
-        try:
-            return self._plain.decode(without_hashes(body))
-        except msgspec.DecodeError:
-            return self._plain.decode(body)
-
-
-COUNTED: Shape[BlockJson | None] = Shape(BlockJson | None)
-COUNTED.many = cast("Any", _Counted(COUNTED.many))
+COUNTED: Shape[BlockJson | None] = Shape(BlockJson | None, HashSieve)
+"""Blocks whose transactions are counted while they arrive."""
 
 
 def block_calls(first: int, last: int) -> list[Call]:

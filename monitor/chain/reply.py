@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from monitor.chain.sieve import Sieve
 from monitor.chain.vendor import RpcError
 from monitor.errors import NodeError
 
@@ -43,7 +44,9 @@ class RawReply(msgspec.Struct, gc=False):
 class Shape(Generic[T]):
     """The type that a result must have, with its decoders. Make one per module, not per call."""
 
-    def __init__(self, kind: Any) -> None:
+    def __init__(self, kind: Any, sieve: Callable[[], Sieve] | None = None) -> None:
+        """`sieve` takes out of a batch's text, while it arrives, what the type does not need."""
+        self.sieve = sieve
         self.bare: msgspec.json.Decoder[T] = msgspec.json.Decoder(kind)
         self.one: msgspec.json.Decoder[Reply[T]] = msgspec.json.Decoder(Reply[kind])
         self.many: msgspec.json.Decoder[list[Reply[T]]] = msgspec.json.Decoder(list[Reply[kind]])

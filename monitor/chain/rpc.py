@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar
 
 import msgspec
@@ -19,6 +19,7 @@ from msgspec import UNSET
 
 from monitor.chain.redact import Redactor
 from monitor.chain.reply import ANY, MALFORMED, RAW_MANY, RAW_ONE, TEXT, Call, RawReply, Reply, Shape, unwrap
+from monitor.chain.sieve import Sieve
 from monitor.chain.transport import Answer, Transport
 from monitor.chain.vendor import RpcError, map_error
 from monitor.errors import BadAnswer, NodeError, NodeUnavailable, RateLimited, TooLarge
@@ -138,7 +139,7 @@ class Endpoint:
             ]
         )
         what = f"batch of {len(calls)} {calls[0].method}"
-        answer = self._post(body, deadline, what)
+        answer = self._post(body, deadline, what, shape.sieve)
         try:
             replies = shape.many.decode(answer)
         except MALFORMED as error:
@@ -230,8 +231,10 @@ class Endpoint:
             return self._error(reply.error, what)
         return BadAnswer(self.label, f"{what}: {_type_problem(error)}")
 
-    def _post(self, body: bytes, deadline: float, what: str) -> bytes:
-        answer = self._transport.post(body, deadline)
+    def _post(
+        self, body: bytes, deadline: float, what: str, sieve: Callable[[], Sieve] | None = None
+    ) -> bytes:
+        answer = self._transport.post(body, deadline, sieve)
         if answer.status == 200 and not answer.html:
             return answer.body
         raise self._refusal(answer, what)

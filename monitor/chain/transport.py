@@ -14,6 +14,7 @@ import ssl
 import time
 import zlib
 from collections import deque
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from functools import cache
 from ipaddress import ip_address
@@ -22,6 +23,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from monitor.chain.connection import Connection
 from monitor.chain.redact import label as label_of
+from monitor.chain.sieve import Sieve, Whole, feed
 from monitor.errors import BadAnswer, ConfigError, NodeUnavailable
 
 MAX_ANSWER_BYTES = 64 << 20
@@ -29,7 +31,7 @@ MAX_ANSWER_BYTES = 64 << 20
 MAX_IDLE_S = 25.0
 """Idle connections are not used again after this: routers and balancers drop them without a word."""
 MAX_IDLE = 32
-_PIECE = 1 << 20
+_PIECE = 1 << 16
 _URL_SAFE = "%/:?#[]@!$&'()*+,;=~"
 """Left as they are: the user has written a URL, only what HTTP cannot carry is encoded."""
 
@@ -76,20 +78,21 @@ class Transport:
         self._closed = False
         self._aborted = False
 
-    def post(self, body: bytes, deadline: float) -> Answer:
+    def post(self, body: bytes, deadline: float, sieve: Callable[[], Sieve] | None = None) -> Answer:
         """Send `body` and read the whole answer before `deadline` (`time.monotonic()`).
 
+        With a `sieve` the answer's body is what it lets pass.
         Raises NodeUnavailable (refused, timed out, cut off, no such host) and BadAnswer (too big,
         not HTTP). A connection that the server had closed while idle is replaced once.
         """
         try:
             connection, reused = self._connection()
             try:
-                return self._exchange(connection, body, deadline)
+                return self._exchange(connection, body, deadline, sieve)
             except ConnectionError:
                 if not reused:
                     raise
-            return self._exchange(self._new(), body, deadline)
+            return self._exchange(self._new(), body, deadline, sieve)
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise NodeUnavailable(self.label, words(error)) from None
 
@@ -120,7 +123,9 @@ class Transport:
                 return connection, True
             connection.close()
 
-    def _exchange(self, connection: Connection, body: bytes, deadline: float) -> Answer:
+    def _exchange(
+        self, connection: Connection, body: bytes, deadline: float, sieve: Callable[[], Sieve] | None
+    ) -> Answer:
         if self._aborted:
             raise NodeUnavailable(self.label, "ethmon is stopping.")
         self._busy.add(connection)
@@ -128,7 +133,7 @@ class Transport:
             connection.deadline.set(deadline)
             connection.request("POST", self._target, body, self._headers)
             response = connection.getresponse()
-            answer = self._answer(response)
+            answer = self._answer(response, sieve)
         except BaseException:
             connection.close()
             raise
@@ -141,39 +146,45 @@ class Transport:
             self._idle.append(connection)
         return answer
 
-    def _answer(self, response: http.client.HTTPResponse) -> Answer:
-        body = self._read(response)
+    def _answer(self, response: http.client.HTTPResponse, sieve: Callable[[], Sieve] | None) -> Answer:
         headers = response.headers
+        if response.length is not None and response.length > self._max_answer_bytes:
+            raise self._too_big()
         if headers.get("content-encoding") == "gzip":
-            body = self._inflate(body)
+            body = self._read_gzip(response, Whole() if sieve is None else sieve())
+        elif sieve is None and response.length is not None:
+            body = response.read()
+        else:
+            body = self._read(response, Whole() if sieve is None else sieve())
         html = "html" in headers.get("content-type", "")
         return Answer(response.status, body, retry_after_s(headers.get("retry-after")), html)
 
-    def _read(self, response: http.client.HTTPResponse) -> bytes:
-        if response.length is not None:
-            if response.length > self._max_answer_bytes:
-                raise self._too_big()
-            return response.read()
-        pieces: list[bytes] = []
+    def _read(self, response: http.client.HTTPResponse, sieve: Sieve) -> bytes:
         size = 0
-        while piece := response.read(_PIECE):
-            pieces.append(piece)
-            size += len(piece)
+        while count := response.readinto(sieve.room()):
+            sieve.took(count)
+            size += count
             if size > self._max_answer_bytes:
                 raise self._too_big()
-        return b"".join(pieces)
+        if response.length:
+            raise http.client.IncompleteRead(b"", response.length)
+        return sieve.text()
 
-    def _inflate(self, raw: bytes) -> bytes:
-        inflater = zlib.decompressobj(wbits=31)
+    def _read_gzip(self, response: http.client.HTTPResponse, sieve: Sieve) -> bytes:
+        """The body while it arrives; nobody's answer is inflated to more than we would read."""
+        inflater, left = zlib.decompressobj(wbits=31), self._max_answer_bytes
         try:
-            body = inflater.decompress(raw, self._max_answer_bytes)
+            while raw := response.read(_PIECE):
+                text = inflater.decompress(raw, left)
+                left -= len(text)
+                if inflater.unconsumed_tail or not left:
+                    raise self._too_big()
+                feed(sieve, text)
         except zlib.error:
             raise BadAnswer(self.label, "its answer is not the gzip that it claims to be.") from None
-        if inflater.unconsumed_tail:
-            raise self._too_big()
         if not inflater.eof:
             raise NodeUnavailable(self.label, "its answer was cut off.")
-        return body
+        return sieve.text()
 
     def _too_big(self) -> BadAnswer:
         limit = self._max_answer_bytes >> 20
