@@ -25,6 +25,7 @@ from monitor.protocols.base import (
     Reading,
     Refusal,
     StorageAt,
+    Supposed,
     View,
     together,
 )
@@ -71,7 +72,25 @@ class Reader:
             if isinstance(ask, StorageAt) and ask not in answers:
                 self.round_trips += 1
                 answers[ask] = pinned.get_storage(ask.address, ask.slot)
+        supposed = list(dict.fromkeys(ask for ask in asks if isinstance(ask, Supposed)))
+        answers.update(zip(supposed, self._supposed(pinned, supposed), strict=True))
         return [answers[ask] for ask in asks]
+
+    def _supposed(self, pinned: Pinned, asks: Sequence[Supposed]) -> list[Answer]:
+        if not asks:
+            return []
+        self.round_trips += 1
+        calls = [
+            (
+                EthCall(ask.view.to, ask.view.data),
+                {address: Override(code=code) for address, code in ask.code},
+            )
+            for ask in asks
+        ]
+        try:
+            return [_told(answer) for answer in pinned.eth_calls_each(calls)]
+        except Unsupported:
+            return [Refusal("no node here honours state overrides")] * len(asks)
 
     def _views(self, pinned: Pinned, views: Sequence[View]) -> list[Answer]:
         if not views:

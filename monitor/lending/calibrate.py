@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from monitor.errors import CannotSee
-from monitor.lending.aave import Account, AccountData, Market, account_data, resolve
+from monitor.lending.aave import Account, AccountData, Market, Position, account_data, debt_value, resolve
 from monitor.lending.aave_index import IndexRule, IndexState, normalized_debt, normalized_income
 from monitor.lending.aave_rules import RULES, HealthRule
+from monitor.lending.correlation import eth_ratio
 from monitor.units import Ray, UnixTime
 
 
@@ -60,6 +61,20 @@ def calibrate(
     rules = tuple(rule for rule in candidates if sum(fits[rule]) == best)
     unexplained = tuple(place for place, fit in enumerate(fits[rules[0]]) if not fit)
     return Calibration(rules, unexplained)
+
+
+def rules_differ(account: Account, market: Market, rules: Sequence[HealthRule]) -> bool:
+    """Whether rules that fit alike so far may treat this account differently at another price."""
+    return len({_treatment(rule, resolve(replace(market, rule=rule), account)) for rule in rules}) > 1
+
+
+def _treatment(rule: HealthRule, position: Position) -> object:
+    """What decides the health factor at every ETH price: equal treatments give equal factors."""
+    debts = [
+        (one.amount, rule.floor_ceil) if eth_ratio(one.source) else (debt_value(rule, one, 0), None)
+        for one in position.debts
+    ]
+    return rule.exact_sum, position.collaterals, tuple(debts)
 
 
 def mismatch(market: Market, observed: Observed, rules: Sequence[HealthRule]) -> str:

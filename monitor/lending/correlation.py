@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from monitor.errors import CannotSee
@@ -23,11 +23,13 @@ class EthFeedTimesRatio:
     denominator: int
     capped: bool = False
     """The growth cap is in force: the price follows the cap, not the token's own ratio."""
+    inferred: bool = False
+    """The ratio is price over answer, because the adapter does not tell its own: the last tick is not sure."""
 
     def reduced(self) -> EthFeedTimesRatio:
         """The same ratio in lowest terms: smaller integers, equal prices."""
         divisor = math.gcd(self.numerator, self.denominator)
-        return EthFeedTimesRatio(self.numerator // divisor, self.denominator // divisor, self.capped)
+        return replace(self, numerator=self.numerator // divisor, denominator=self.denominator // divisor)
 
 
 @dataclass(frozen=True, slots=True)

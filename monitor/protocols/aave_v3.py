@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from contracts_abi import aave_v3 as abi
 from monitor.domain import BlockRef
 from monitor.errors import CannotSee
+from monitor.lending.aave import AccountData
 from monitor.lending.aave_rules import HealthRule
+from monitor.lending.calibrate import Observed, calibrate, rules_differ
 from monitor.lending.outcome import AlreadyLiquidatable, LiquidatableAbove, LiquidatableBelow, NeverByEth
 from monitor.lending.position import Position, PositionEvent, PositionKey, Seen, Unseen
 from monitor.protocols import aave_v3_events
@@ -21,9 +24,9 @@ from monitor.protocols.aave_v3_market import (
     observations,
 )
 from monitor.protocols.aave_v3_position import build_position
-from monitor.protocols.aave_v3_prices import EthPrice, SourceFacts, eth_price, read_sources
+from monitor.protocols.aave_v3_prices import EthPrice, SourceFacts, eth_price, probe_ratios, read_sources
 from monitor.protocols.aave_v3_reading import Holdings, PoolState, read_holdings, read_pool
-from monitor.protocols.asking import decoded
+from monitor.protocols.asking import decoded, decoded_or_none
 from monitor.protocols.base import (
     Answer,
     Check,
@@ -31,13 +34,19 @@ from monitor.protocols.base import (
     EventLog,
     Reading,
     Substitute,
+    Supposed,
     View,
     attempt,
     together,
 )
 from monitor.protocols.feed_stub import constant_feed
 from monitor.protocols.tokens import TokenBook
-from monitor.units import WAD, Address, floor_div
+from monitor.units import WAD, Address, Wad, floor_div
+
+_ASKED: Final = 4
+"""Accounts that rules are told apart with."""
+_ODD_PER_CENT: Final = (61, 79, 97, 123, 151)
+"""Of the ETH price: where the rounding rules are compared with the contract."""
 
 
 @dataclass
@@ -52,6 +61,8 @@ class AaveV3:
     """By pool: health rules that reproduced every account so far."""
     feeds: dict[Address, EthPrice] = field(default_factory=dict[Address, EthPrice])
     """By pool: its ETH feeds, as last read; what a proof puts its own answer in the place of."""
+    _asked: dict[Address, list[Address]] = field(default_factory=dict[Address, list[Address]])
+    """By pool: the accounts last used to tell rules apart at other prices."""
 
     def read(self, accounts: Sequence[Address], at: BlockRef) -> Reading[Sequence[Seen]]:
         """All positions of `accounts` in every pool of this adapter."""
@@ -70,14 +81,65 @@ class AaveV3:
         state = yield from read_pool(deployment.pool, accounts)
         if state is None:
             return []
+        seen = yield from attempt(self._inside(deployment, state, at))
+        if isinstance(seen, CannotSee):
+            return [Unseen(_key(deployment, account), str(seen)) for account in state.users]
+        return seen
+
+    def _inside(self, deployment: Deployment, state: PoolState, at: BlockRef) -> Reading[list[Seen]]:
+        """The positions of the accounts that use the pool."""
         holdings = yield from read_holdings(deployment.pool, state, deployment.weth)
         facts = yield from self._oracle(holdings)
         tokens = yield from self.tokens.read([one.asset for one in state.reserves.values()])
         eth = eth_price(holdings.weth_source, self.eth_feeds, facts)
         if eth is not None:
             self.feeds[deployment.pool] = eth
+        prices = {holdings.sources[asset]: price for asset, price in holdings.prices.items()}
+        facts = yield from probe_ratios(prices, eth, facts, at.timestamp)
         market = build_market(state, holdings, eth=eth, facts=facts, tokens=tokens, now=at.timestamp)
-        return self._judge(deployment, state, holdings, market, at)
+        ready = yield from self._calibrated(deployment.pool, market, observations(market, state, holdings))
+        return self._judge(deployment, state, holdings, ready, at)
+
+    def _calibrated(
+        self, pool: Address, facts: MarketFacts, known: Mapping[Address, Observed]
+    ) -> Reading[MarketFacts]:
+        """The market with the rules that reproduce the accounts, told apart at other prices where needed."""
+        rules = fitting_rules(facts, list(known.values()), self.rules.get(pool, ()))
+        doubtful = [who for who, one in known.items() if rules_differ(one.account, facts.market, rules)]
+        if facts.eth is not None and doubtful and self._asked.get(pool) != doubtful:
+            self._asked[pool] = doubtful
+            rules = yield from self._told_apart(
+                pool, facts, facts.eth, rules, {who: known[who] for who in doubtful}
+            )
+        self.rules[pool] = rules
+        return replace(facts, market=replace(facts.market, rule=rules[0]), rules=rules)
+
+    def _told_apart(
+        self,
+        pool: Address,
+        facts: MarketFacts,
+        eth: EthPrice,
+        rules: Sequence[HealthRule],
+        known: Mapping[Address, Observed],
+    ) -> Reading[Sequence[HealthRule]]:
+        """The rules that also give what the pool says of a few accounts at odd prices, if it can be asked."""
+        asked = [
+            (who, floor_div(eth.answer * n, 100) | 1) for who in list(known)[:_ASKED] for n in _ODD_PER_CENT
+        ]
+        answers = yield [
+            Supposed(View(pool, abi.USER_ACCOUNT_DATA.encode(who)), _stubs(eth, tick)) for who, tick in asked
+        ]
+        told = [decoded_or_none(abi.USER_ACCOUNT_DATA, answer) for answer in answers]
+        observed = [
+            Observed(known[who].account, tick, AccountData(*data[:5], Wad(data.health_factor)))
+            for (who, tick), data in zip(asked, told, strict=True)
+            if data is not None
+        ]
+        try:
+            found = calibrate(facts.market, observed, rules)
+        except CannotSee:
+            return rules
+        return rules if found.unexplained else found.rules
 
     def _oracle(self, holdings: Holdings) -> Reading[dict[Address, SourceFacts]]:
         weth = [holdings.weth_source] if holdings.weth_source else []
@@ -90,10 +152,6 @@ class AaveV3:
     def _judge(
         self, deployment: Deployment, state: PoolState, holdings: Holdings, facts: MarketFacts, at: BlockRef
     ) -> list[Seen]:
-        observed = observations(facts, state, holdings)
-        rules = fitting_rules(facts, observed, self.rules.get(deployment.pool, ()))
-        self.rules[deployment.pool] = rules
-        ready = replace(facts, market=replace(facts.market, rule=rules[0]), rules=rules)
         indexes = index_rule(facts, at.timestamp)
         seen: list[Seen] = []
         for account, user in state.users.items():
@@ -101,7 +159,7 @@ class AaveV3:
             try:
                 if isinstance(stored, CannotSee):
                     raise stored
-                seen.append(build_position(key, stored, user, state=state, facts=ready, indexes=indexes))
+                seen.append(build_position(key, stored, user, state=state, facts=facts, indexes=indexes))
             except CannotSee as error:
                 seen.append(Unseen(key, str(error)))
         return seen
@@ -114,7 +172,12 @@ class AaveV3:
             return ()
         view = View(deployment.pool, abi.USER_ACCOUNT_DATA.encode(position.key.account))
         return [
-            Check(view, _substitutes(eth, tick), _says_liquidatable, expected)
+            Check(
+                view,
+                {feed: Substitute(code=code) for feed, code in _stubs(eth, tick)},
+                _says_liquidatable,
+                expected,
+            )
             for tick, expected in _probes(position)
             if tick > 0
         ]
@@ -158,10 +221,10 @@ def _probes(position: Position) -> list[tuple[int, bool]]:
             return []
 
 
-def _substitutes(eth: EthPrice, tick: int) -> Mapping[Address, Substitute]:
+def _stubs(eth: EthPrice, tick: int) -> tuple[tuple[Address, bytes], ...]:
+    """Code in place of every ETH feed of a pool: `tick`, and others in proportion."""
     others = {feed: floor_div(tick * answer, eth.answer) for feed, answer in eth.others.items()}
-    answers = {**others, eth.feed: tick}
-    return {feed: Substitute(code=constant_feed(answer)) for feed, answer in answers.items()}
+    return tuple((feed, constant_feed(answer)) for feed, answer in {**others, eth.feed: tick}.items())
 
 
 def _says_liquidatable(answer: Answer) -> bool:

@@ -114,16 +114,15 @@ def candidates(*, bitmaps: bool) -> tuple[HealthRule, ...]:
     return tuple(rule for rule in RULES if rule.categories != bitmaps)
 
 
-def observations(facts: MarketFacts, state: PoolState, holdings: Holdings) -> list[Observed]:
+def observations(facts: MarketFacts, state: PoolState, holdings: Holdings) -> dict[Address, Observed]:
     """Accounts with the contract's own data that can be computed."""
-    found: list[Observed] = []
+    found: dict[Address, Observed] = {}
     for account, user in state.users.items():
         stored = holdings.accounts[account]
-        priced = not isinstance(stored, CannotSee) and not any(
-            isinstance(facts.market.reserves[id_].source, NoPrice) for id_ in stored.rows
-        )
-        if priced and user.data is not None and not isinstance(stored, CannotSee):
-            found.append(Observed(stored, facts.tick, user.data))
+        if isinstance(stored, CannotSee) or user.data is None:
+            continue
+        if not any(isinstance(facts.market.reserves[id_].source, NoPrice) for id_ in stored.rows):
+            found[account] = Observed(stored, facts.tick, user.data)
     return found
 
 

@@ -21,7 +21,7 @@ from monitor.lending.aave_index import IndexRule
 from monitor.lending.aave_model import AaveModel
 from monitor.lending.aave_outcome import classify, growth, linear
 from monitor.lending.aave_remedy import remedy
-from monitor.lending.calibrate import Observed, mismatch
+from monitor.lending.calibrate import Observed, mismatch, rules_differ
 from monitor.lending.correlation import EthFeedTimesRatio, eth_ratio
 from monitor.lending.position import Leg, Position, PositionKey, ProtocolPrice
 from monitor.lending.remedy import LiquidationTerms
@@ -111,22 +111,12 @@ def _terms(resolved: Resolved, market: Market, account: Account) -> LiquidationT
     return LiquidationTerms(Wad(WAD // 2), Wad(floor_div((worst - BPS) * WAD, BPS)), _CLOSE_NOTE)
 
 
-def _rules_differ(account: Account, facts: MarketFacts) -> bool:
-    """Whether the rules that all fit so far would treat this account differently at another price."""
-    kinds = {
-        (rule.exact_sum, rule.floor_ceil, position.collaterals, position.debts)
-        for rule in facts.rules
-        for position in (resolve(replace(facts.market, rule=rule), account),)
-    }
-    return len(kinds) > 1
-
-
 def _notes(
     account: Account, resolved: Resolved, state: PoolState, facts: MarketFacts, indexes: IndexRule | CannotSee
 ) -> list[str]:
     market = facts.market
     notes: list[str] = []
-    if len(facts.rules) > 1 and _rules_differ(account, facts):
+    if rules_differ(account, market, facts.rules):
         names = " or ".join(rule.name for rule in facts.rules)
         notes.append(f"the rounding rule is not certain yet ({names}): the price may be off by rounding")
     for id_ in dict.fromkeys(one.reserve for one in (*resolved.collaterals, *resolved.debts)):
@@ -137,6 +127,8 @@ def _notes(
             notes.append(f"{reserve.symbol} is not active")
         if isinstance(reserve.source, EthFeedTimesRatio) and reserve.source.capped:
             notes.append(f"the price of {reserve.symbol} is capped: it follows its cap, not its own ratio")
+        if isinstance(reserve.source, EthFeedTimesRatio) and reserve.source.inferred:
+            notes.append(f"the exchange ratio of {reserve.symbol} is inferred from its price")
     if isinstance(indexes, CannotSee):
         notes.append(str(indexes))
     return notes

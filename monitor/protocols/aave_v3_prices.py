@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from contracts_abi import aave_v3 as abi
 from contracts_abi import chainlink
 from monitor.lending.correlation import EthFeed, EthFeedTimesRatio, NoPrice, OtherFeed, PriceSource
 from monitor.protocols.asking import decoded_or_none
-from monitor.protocols.base import Answer, Ask, Reading, View
+from monitor.protocols.base import Answer, Ask, Reading, Supposed, View
+from monitor.protocols.feed_stub import constant_feed
 from monitor.units import SECONDS_PER_YEAR, Address, UnixTime, floor_div
 
 _NUMBERS: Final = (
@@ -28,6 +29,8 @@ _NUMBERS: Final = (
 )
 _NOBODY: Final = Address("0x" + 40 * "0")
 _MOST_DECIMALS: Final = 36
+_PROBE: Final = 10**26
+"""An answer with which an adapter shows all digits of a ratio of up to 26 decimals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class SourceFacts:
     snapshot_ratio: int | None
     snapshot_at: UnixTime | None
     growth_per_second: int | None
+    at_probe: int | None = None
+    """Its answer were its feed's answer `_PROBE`, where that was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +141,48 @@ def classify_source(
 
 def _adapted(price: int, base: int, answer: int, fact: SourceFacts, now: UnixTime) -> EthFeedTimesRatio:
     """An adapter over an ETH feed: its own ratio where that gives its price, else price over answer."""
-    denominator = 10**fact.ratio_decimals
-    for ratio in filter(None, (_capped_ratio(fact, now), fact.ratio)):
+    for ratio, denominator in _ratios(fact, now):
         if floor_div(base * ratio, denominator) == price:
             return EthFeedTimesRatio(ratio * base, denominator * answer, fact.capped).reduced()
-    return EthFeedTimesRatio(price, answer, fact.capped)
+    return EthFeedTimesRatio(price, answer, fact.capped, inferred=True)
+
+
+def _ratios(fact: SourceFacts, now: UnixTime) -> list[tuple[int, int]]:
+    """Ratios that the adapter may be using, as fractions."""
+    told = [(ratio, 10**fact.ratio_decimals) for ratio in (_capped_ratio(fact, now), fact.ratio) if ratio]
+    return [*told, (fact.at_probe, _PROBE)] if fact.at_probe else told
+
+
+def probe_ratios(
+    prices: Mapping[Address, int | None],
+    eth: EthPrice | None,
+    facts: Mapping[Address, SourceFacts],
+    now: UnixTime,
+) -> Reading[dict[Address, SourceFacts]]:
+    """Ask adapters whose ratio does not explain their price for it: by an absurdly high answer of their feed.
+
+    `prices`: oracle prices by source. What comes back is the ratio with 26 digits.
+    """
+    answers = {} if eth is None else {eth.feed: eth.answer, **eth.others}
+    silent = [
+        (fact, base)
+        for source, fact in facts.items()
+        if (price := prices.get(source)) and (base := fact.base) in answers and source not in answers
+        if base is not None
+        and not any(floor_div(answers[base] * n, d) == price for n, d in _ratios(fact, now))
+    ]
+    if not silent:
+        return dict(facts)
+    code = constant_feed(_PROBE)
+    told = yield [
+        Supposed(View(fact.address, chainlink.LATEST_ANSWER.encode()), ((base, code),))
+        for fact, base in silent
+    ]
+    probed = {
+        fact.address: replace(fact, at_probe=decoded_or_none(chainlink.LATEST_ANSWER, answer))
+        for (fact, _), answer in zip(silent, told, strict=True)
+    }
+    return {**facts, **probed}
 
 
 def _capped_ratio(fact: SourceFacts, now: UnixTime) -> int | None:

@@ -45,7 +45,14 @@ class StorageAt(NamedTuple):
     slot: int
 
 
-Ask: TypeAlias = View | StorageAt
+class Supposed(NamedTuple):
+    """A call as it would be with other code at some addresses; refused where no node can suppose."""
+
+    view: View
+    code: tuple[tuple[Address, bytes], ...]
+
+
+Ask: TypeAlias = View | StorageAt | Supposed
 
 
 class Refusal(NamedTuple):

@@ -215,3 +215,34 @@ def test_a_loop_is_a_loop_whatever_the_price(net: AaveNet) -> None:
         loop = read(net)[net.cast.loop]
         assert isinstance(loop, Position)
         assert isinstance(loop.outcome, Insensitive)
+
+
+def silent_adapter(feed: str, ratio_wad: int) -> str:
+    """An adapter in the style of SparkLend's: it names its feed as `ethSource` and tells no ratio."""
+    answer = f"6350d25bcd60e01b600052602060006004600073{feed[2:]}5afa50"
+    product = f"6f{ratio_wad:032x}60005102670de0b6b3a76400009004"
+    head = "60003560e01c8063{:08x}1460{:02x}578063{:08x}1460{:02x}5760006000fd"
+    give = "60005260206000f3"
+    body = f"5b{answer}{product}{give}"
+    start = len(head.format(0, 0, 0, 0)) // 2
+    code = head.format(0x50D25BCD, start, 0x5B7312A2, start + len(body) // 2)
+    return f"0x{code}{body}5b73{feed[2:]}{give}"
+
+
+@pytest.mark.parametrize("ratio", [1_234_567_890_123_456_789, 1_000_000_000_000_000_001])
+def test_an_adapter_that_does_not_tell_its_ratio_is_asked_by_an_absurd_price(
+    net: AaveNet, ratio: int
+) -> None:
+    market, account, adapter = net.market, net.cast.others[0], adapter_of(net.market)
+    code = silent_adapter(market.feeds["ETH"].address, ratio)
+    net.anvil.control.set_code(market.adapters["wstETH"].address, code)
+    market.supply("wstETH", account, 10**6 * WAD)
+    market.borrow("USDT", account, 500_000_000 * 10**6)
+    net.anvil.control.mine()
+    with pinned_head(net) as pinned:
+        (one,) = Reader().positions(pinned, [adapter], [account])
+        assert isinstance(one, Position)
+        assert isinstance(one.outcome, LiquidatableBelow)
+        assert one.notes == ()
+        assert one.collaterals[0].follows_eth
+        assert prove(pinned, adapter, one).state is ProofState.PROVED
