@@ -53,14 +53,17 @@ def decide(
     at: BlockStamp,
     channels: Sequence[str],
     now_wall: float,
+    of_chain: bool = True,
 ) -> tuple[Message, ...]:
     """Evaluate, and store the outcome: states, alerts and outbox rows, in the caller's transaction.
 
     `channels` are all that are configured. A rollback since the last call is noticed by itself:
-    what was told about blocks that are gone is corrected. Returns the messages queued.
+    what was told about blocks that are gone is corrected, unless `of_chain` says that `readings`
+    are not those of a block, so that nothing can be concluded from what is missing among them.
+    Returns the messages queued.
     """
     with db.transaction():
-        orphans = _orphans(db)
+        orphans = _orphans(db) if of_chain else []
         evaluation = engine.evaluate(rules, readings, states(db), at, orphans)
         _save_states(db, rules, evaluation.changed, at)
         corrected = _message_keys(db, evaluation.alerts)

@@ -75,7 +75,8 @@ class Watch:
         readings = own_readings(db, self.source, now, trouble)
         if readings:
             with db.transaction():
-                self._judge(db, readings, BlockStamp(readings[0].at.number, readings[0].at.hash, now))
+                at = BlockStamp(readings[0].at.number, readings[0].at.hash, now)
+                self._judge(db, readings, at, of_chain=False)
 
     def _write(self, db: Database, step: Advance, snapshot: Snapshot) -> None:
         at, names = snapshot.at, self.names
@@ -98,9 +99,17 @@ class Watch:
         self._judge(db, readings, block)
         self.last = snapshot
 
-    def _judge(self, db: Database, readings: Sequence[Reading], at: BlockStamp) -> None:
+    def _judge(
+        self, db: Database, readings: Sequence[Reading], at: BlockStamp, *, of_chain: bool = True
+    ) -> None:
         queued = incidents.decide(
-            db, self.watchlist.rules, readings, at=at, channels=self.channels, now_wall=self.clock.now()
+            db,
+            self.watchlist.rules,
+            readings,
+            at=at,
+            channels=self.channels,
+            now_wall=self.clock.now(),
+            of_chain=of_chain,
         )
         if queued:
             self.on_messages(queued)

@@ -171,6 +171,20 @@ def test_what_we_observe_ourselves_survives_a_rollback(db: Database) -> None:
     assert incidents.decide(db, (STALE,), [age], at=at, channels=CHANNELS, now_wall=0) == ()
 
 
+def test_a_look_at_ourselves_between_reorg_and_next_block_corrects_nothing(db: Database) -> None:
+    tick(db, "9")
+    head = ledger.cursor(db)
+    assert head is not None
+    ledger.replace_branch(
+        db, ref(head.number - 1), chain(head.number, head.number, branch="b", parent_branch=""), AT
+    )
+    at = stamp(ref(head.number, branch="b"))
+    age = Reading("chain.head_age", "head", "Head", Decimal(5), at)
+    rules = (RULE, STALE)
+    assert incidents.decide(db, rules, [age], at=at, channels=CHANNELS, now_wall=0, of_chain=False) == ()
+    assert tick(db, "9", branch="b") == (), "the next block confirms it"
+
+
 def test_acknowledge_and_snooze_find_incidents_by_any_name(db: Database) -> None:
     (message,) = tick(db, "9")
     incident = incidents.list_open(db)[0].id
