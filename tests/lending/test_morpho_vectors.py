@@ -7,17 +7,14 @@ import pytest
 from monitor.errors import CannotSee
 from monitor.lending.morpho import (
     MarketView,
-    MorphoMarket,
-    MorphoPosition,
     MorphoTest,
-    accrue,
     highest_unhealthy_price,
     is_healthy,
     outcome,
     remedy,
     repaid,
 )
-from monitor.lending.morpho_irm import ADAPTIVE_CURVE, AdaptiveCurve, borrow_rate
+from monitor.lending.morpho_irm import ADAPTIVE_CURVE
 from monitor.lending.morpho_oracle import OracleInputs, chainlink_oracle
 from monitor.lending.outcome import (
     AlreadyLiquidatable,
@@ -28,8 +25,9 @@ from monitor.lending.outcome import (
 )
 from monitor.lending.remedy import Remedy
 from monitor.lending.solver import Monotone, PriceRange, solve
-from monitor.units import WAD, UnixTime
+from monitor.units import WAD
 from tests.support import vectors
+from tests.support.morpho_vectors import accrued, curve_of, market_of, position_of, rate_of
 
 ETH = "ETH/USD"
 FILES = vectors.of_protocol("Morpho Blue")
@@ -38,43 +36,6 @@ MARKETS = [
     for label, data in FILES
     for market in data["markets"]
 ]
-
-
-def market_of(fields, lltv):
-    names = ("totalSupplyAssets", "totalSupplyShares", "totalBorrowAssets", "totalBorrowShares")
-    return MorphoMarket(
-        *(int(fields[name]) for name in names),
-        UnixTime(int(fields["lastUpdate"])),
-        int(fields["fee"]),
-        int(lltv),
-    )
-
-
-def position_of(account):
-    return MorphoPosition(int(account["borrowShares"]), int(account["collateral"]))
-
-
-def rate_of(data, market):
-    stored = market["market"]
-    elapsed = int(data["block_timestamp"]) - int(stored["lastUpdate"])
-    return borrow_rate(
-        curve_of(data),
-        int(stored["totalSupplyAssets"]),
-        int(stored["totalBorrowAssets"]),
-        int(stored["rateAtTarget"]),
-        elapsed,
-    )
-
-
-def curve_of(data):
-    irm = data["irm"]
-    assert irm["kind"] == "AdaptiveCurveIrm"
-    return AdaptiveCurve(**{name: int(value) for name, value in irm.items() if name != "kind"})
-
-
-def accrued(data, market):
-    stored = market_of(market["market"], market["lltv"])
-    return accrue(stored, rate_of(data, market).average, UnixTime(int(data["block_timestamp"])))
 
 
 def side_of(data, oracle, side):
