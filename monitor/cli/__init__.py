@@ -39,9 +39,12 @@ COMMANDS: dict[str, Entry] = {
         "positions", "positions", "Liquidation prices of watched accounts, and how near they are."
     ),
     "watch": Entry("watch", "watch", "Add, list and remove watched accounts."),
+    "alerts": Entry("alerts", "alerts", "What is open, answers to it, and test messages."),
+    "outbox": Entry("outbox", "outbox", "Messages on their way, and those that did not arrive."),
     "supply": Entry("supply", "supply", "Burn and fees over any time frame."),
     "backfill": Entry("backfill", "backfill", "Read history into the database; resumable."),
     "gaps": Entry("gaps", "gaps", "What could not be read, and its repair."),
+    "replay": Entry("replay", "replay", "Which alerts would your rules have sent? Sends none."),
     "query": Entry("query", "query", "Ask the database in SQL, read-only."),
 }
 """In the order of `ethmon --help`."""

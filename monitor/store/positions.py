@@ -155,6 +155,18 @@ def history(db: Database, key: PositionKey, since: UnixTime) -> tuple[StoredPosi
     return tuple(stored(row) for row in rows)
 
 
+def between(db: Database, first: BlockNumber, last: BlockNumber) -> dict[int, list[StoredPosition]]:
+    """Rows of the history of a range of blocks, by block."""
+    found: dict[int, list[StoredPosition]] = {}
+    for row in db.rows(
+        f"SELECT {', '.join(COLUMNS)} FROM position WHERE block_number BETWEEN ? AND ? ORDER BY block_number, id",
+        *(first, last),
+    ):
+        one = stored(row)
+        found.setdefault(one.block_number, []).append(one)
+    return found
+
+
 def moves_since(db: Database, key: PositionKey, since: UnixTime) -> dict[str, int]:
     """By cause, how far the liquidation price moved since then, in units of its own decimals.
 

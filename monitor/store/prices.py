@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from monitor.domain import BlockRef, FeedPrice
 from monitor.store.database import Database
+from monitor.units import BlockNumber
 
 
 def save(db: Database, at: BlockRef, price: FeedPrice) -> None:
@@ -23,3 +24,13 @@ def save(db: Database, at: BlockRef, price: FeedPrice) -> None:
                 *(price.updated_at, price.answer / 10**price.decimals),
             ),
         )
+
+
+def between(db: Database, feed: str, first: BlockNumber, last: BlockNumber) -> dict[int, FeedPrice]:
+    """New answers of a feed by the block that they were first seen at."""
+    rows = db.rows(
+        "SELECT block_number, feed, address, answer, decimals, updated_at FROM price WHERE feed = ?"
+        " AND block_number BETWEEN ? AND ? ORDER BY block_number",
+        *(feed, first, last),
+    )
+    return {row[0]: FeedPrice(row[1], row[2], int(row[3]), row[4], row[5]) for row in rows}

@@ -22,6 +22,8 @@ SAMPLE_EVERY_S = 300
 """A position that only drifts gets a row this often (block time)."""
 NOTICEABLE = 1_000
 """A change of one part in this of any amount is more than interest between two rows."""
+PRICE_MOVE = 500
+"""So is a price move of one part in this: feeds of the kind answer anew at half a per cent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,10 @@ class PositionHistory:
 
 
 def _differs(before: Position, after: Position) -> bool:
-    """Whether more than interest happened: another class, another proof, other tokens, noticeable amounts."""
+    """Whether more than interest happened: another class, proof or price, other tokens, noticeable amounts."""
     if type(before.outcome) is not type(after.outcome) or before.proof.state is not after.proof.state:
+        return True
+    if abs(after.price.answer - before.price.answer) * PRICE_MOVE > before.price.answer:
         return True
     old = [(leg.token, leg.amount) for leg in (*before.collaterals, *before.debts)]
     new = [(leg.token, leg.amount) for leg in (*after.collaterals, *after.debts)]

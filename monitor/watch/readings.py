@@ -21,6 +21,7 @@ from monitor.watch.snapshot import Snapshot
 from monitor.watchlist import Watchlist
 
 ETH_USD = "ETH/USD"
+NO_FEED = CannotSee("no ETH/USD feed is known for this chain")
 HEARTBEATS = {"ETH/USD": 3_600, "BTC/USD": 3_600}
 """Seconds within which a feed promises an answer. XAU/USD keeps market hours and has none here."""
 
@@ -45,7 +46,8 @@ def watched_readings(
     names = {wallet.address: wallet.name for wallet in watchlist.wallets}
     seen = [Unseen(key, snapshot.blind) for key in keys] if snapshot.blind else snapshot.seen
     found = position_readings(seen, names, at, gone)
-    found += _reported(snapshot, watchlist, at)
+    found += reported_readings(watchlist, snapshot.feeds.get(ETH_USD, NO_FEED), at)
+    found += price_readings([feed for feed in snapshot.feeds.values() if isinstance(feed, FeedPrice)], at)
     found += _events(snapshot, last, names, at)
     found += _moves(db, snapshot, watchlist.rules, names, at)
     found += _balances(snapshot, last, names, at)
@@ -82,15 +84,14 @@ def _burn(db: Database, window_s: int, at: BlockStamp) -> chain.WindowBurn:
     )
 
 
-def _reported(snapshot: Snapshot, watchlist: Watchlist, at: BlockStamp) -> Iterator[Reading]:
-    eth = snapshot.feeds.get(ETH_USD, CannotSee("no ETH/USD feed is known for this chain"))
+def reported_readings(watchlist: Watchlist, eth: FeedPrice | CannotSee, at: BlockStamp) -> Iterator[Reading]:
+    """Of what somebody published, against the ETH/USD feed."""
     for level in watchlist.levels:
         yield level_reading(level.name, level.price, level.source, eth, at)
     for one in watchlist.holdings:
         yield from holding_readings(
             one.name, one.amount_wei, (one.cost_low, one.cost_high), one.source, eth, at
         )
-    yield from price_readings([feed for feed in snapshot.feeds.values() if isinstance(feed, FeedPrice)], at)
 
 
 def _events(
