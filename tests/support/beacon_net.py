@@ -14,6 +14,7 @@ from typing import Any
 from monitor.localnet.packages import install
 
 SOURCE = Path(__file__).parent / "beacon_node"
+LODESTAR = Path(__file__).parent / "lodestar_node"
 GENESIS_TIME = 1_750_000_000
 SECONDS_PER_SLOT = 12
 SLOTS_PER_EPOCH = 8
@@ -71,32 +72,59 @@ class BeaconNet:
 def beacon_net(folder: Path) -> Iterator[BeaconNet]:
     """A chain of its own; its processes end with the block, or with ours however that ends."""
     modules = install(SOURCE)
+    app = _app(folder, modules, SOURCE)
+    arguments = [str(modules), str(folder), str(VALIDATORS), str(GENESIS_TIME)]
+    with _running(app, "main.mjs", arguments) as urls:
+        yield BeaconNet(**urls)
+
+
+@contextmanager
+def lodestar_net(folder: Path, validators: int) -> Iterator[BeaconNet]:
+    """Unmodified Lodestar 1.5.1 on ethereumjs: a minute to install once, a slot every two seconds, no `control`."""
+    client_modules, modules = install(SOURCE), _lodestar_modules()
+    app = _app(folder, modules, SOURCE, LODESTAR)
+    arguments = [str(client_modules), str(modules), str(folder), str(validators)]
+    with _running(app, "pair.mjs", arguments) as urls:
+        yield BeaconNet(**urls)
+
+
+def _lodestar_modules() -> Path:
+    """Its one native package is built from source, which `install` does not do."""
+    modules = install(LODESTAR)
+    if not (modules / "snappy/build/Release").is_dir() and not list(modules.glob("snappy/**/*.node")):
+        npm = shutil.which("npm")
+        assert npm is not None
+        command = [npm, "rebuild", "snappy", "--dangerously-allow-all-scripts"]
+        subprocess.run(command, cwd=modules.parent, check=True, capture_output=True, timeout=300)
+    return modules
+
+
+def _app(folder: Path, modules: Path, *sources: Path) -> Path:
+    """The scripts beside the packages that they import."""
     app = folder / "app"
-    shutil.copytree(SOURCE, app)
+    for source in sources:
+        shutil.copytree(source, app, dirs_exist_ok=True)
     (app / "node_modules").symlink_to(modules)
+    return app
+
+
+@contextmanager
+def _running(app: Path, script: str, arguments: list[str]) -> Iterator[dict[str, str]]:
+    """The URLs that a script prints once its nodes answer."""
     node = shutil.which("node")
     assert node is not None, "Node.js is needed for the local chains"
-    command = [
-        node,
-        "-r",
-        "./polyfill.cjs",
-        "main.mjs",
-        str(modules),
-        str(folder),
-        str(VALIDATORS),
-        str(GENESIS_TIME),
-    ]
-    with (folder / "beacon.log").open("wb") as log:
+    environment = {"LODESTAR_PRESET": "minimal", "PATH": str(Path(node).parent), "HOME": str(app)}
+    with (app / "log").open("wb") as log:
         process = subprocess.Popen(
-            command, cwd=app, env={"LODESTAR_PRESET": "minimal", "PATH": str(Path(node).parent), "HOME": str(folder)},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+            [node, "-r", "./polyfill.cjs", script, *arguments],
+            cwd=app, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
         )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
-        assert line, (folder / "beacon.log").read_text()[-2000:]
-        yield BeaconNet(**json.loads(line))
+        assert line, (app / "log").read_text()[-2000:]
+        yield json.loads(line)
     finally:
         process.stdin.close()
         process.wait(timeout=20)

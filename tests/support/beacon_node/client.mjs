@@ -1,4 +1,5 @@
-// Starts ethereumjs, a real execution client, as a single node after the Merge (Prague from genesis).
+// Starts ethereumjs, a real execution client, as a single node after the Merge: Prague from genesis, or
+// Shanghai for a consensus client that knows no more.
 import { spawn } from "node:child_process";
 import { openSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -9,7 +10,7 @@ const HOST = "127.0.0.1";
 const START_TRIES = 300;
 const ACCOUNT = "f39fd6e51aad88f6f4ce6ab8827279cfffb92266";
 
-const freePort = () =>
+export const freePort = () =>
   new Promise((resolve) => {
     const server = createServer().listen(0, HOST, () => {
       const { port } = server.address();
@@ -17,22 +18,23 @@ const freePort = () =>
     });
   });
 
-const genesis = (timestamp) => ({
+const BLOBS = {
+  cancun: { target: 3, max: 6, baseFeeUpdateFraction: 3338477 },
+  prague: { target: 6, max: 9, baseFeeUpdateFraction: 5007716 },
+};
+const OLD_FORKS = [
+  "homestead", "eip150", "eip155", "eip158", "byzantium", "constantinople", "petersburg", "istanbul", "berlin",
+  "london", "mergeFork",
+];
+
+const genesis = (timestamp, prague) => ({
   config: {
     chainId: 1337,
-    ...Object.fromEntries(
-      ["homestead", "eip150", "eip155", "eip158", "byzantium", "constantinople", "petersburg", "istanbul",
-        "berlin", "london", "mergeFork"].map((fork) => [`${fork}Block`, 0]),
-    ),
+    ...Object.fromEntries(OLD_FORKS.map((fork) => [`${fork}Block`, 0])),
     terminalTotalDifficulty: 0,
     terminalTotalDifficultyPassed: true,
     shanghaiTime: 0,
-    cancunTime: 0,
-    pragueTime: 0,
-    blobSchedule: {
-      cancun: { target: 3, max: 6, baseFeeUpdateFraction: 3338477 },
-      prague: { target: 6, max: 9, baseFeeUpdateFraction: 5007716 },
-    },
+    ...(prague && { cancunTime: 0, pragueTime: 0, blobSchedule: BLOBS }),
   },
   nonce: "0x0",
   timestamp: quantity(timestamp),
@@ -42,18 +44,17 @@ const genesis = (timestamp) => ({
   mixHash: "0x" + "00".repeat(32),
   coinbase: "0x" + "00".repeat(20),
   baseFeePerGas: quantity(1_000_000_000),
-  excessBlobGas: "0x0",
-  blobGasUsed: "0x0",
+  ...(prague && { excessBlobGas: "0x0", blobGasUsed: "0x0" }),
   number: "0x0",
   gasUsed: "0x0",
   parentHash: "0x" + "00".repeat(32),
   alloc: { [ACCOUNT]: { balance: quantity(10_000n * 10n ** 18n) } },
 });
 
-export async function startClient(modules, folder, timestamp) {
+export async function startClient(modules, folder, timestamp, { prague = true } = {}) {
   const [rpcPort, enginePort, p2pPort] = [await freePort(), await freePort(), await freePort()];
   const genesisFile = join(folder, "genesis.json");
-  writeFileSync(genesisFile, JSON.stringify(genesis(timestamp)));
+  writeFileSync(genesisFile, JSON.stringify(genesis(timestamp, prague)));
   const options = {
     gethGenesis: genesisFile, dataDir: join(folder, "execution"), logFile: false, logLevel: "warn",
     rpc: true, rpcAddr: HOST, rpcPort,
