@@ -26,6 +26,7 @@ CRYO = "cryo 0.3.2"
 BLOCKS, HEADERS, LIMIT = "blocks", "headers", "limit"
 LATENCY_US = 50_000
 ITEM_US = 100
+LINE_MBIT = 200
 
 Client = Callable[[], Sample]
 
@@ -71,6 +72,7 @@ def run(options: Options) -> Iterator[Row]:
     try:
         yield from near(options)
         yield from far(options)
+        yield from over_a_line(options)
     except NoNodeError as error:
         yield skipped("all of it", "", str(error))
 
@@ -153,6 +155,25 @@ def far(options: Options) -> Iterator[Row]:
         note = f"{rounds.cost(BLOCKS)}; cryo {rounds.cost(CRYO)}"
         yield Row("50 ms away: against cryo 0.3.2, by the clock", ratio, "x", target, note)
     yield Row("50 ms away: peak memory", rounds.rss_mb(BLOCKS), "MB", at_most(60), "resident, whole process")
+
+
+def over_a_line(options: Options) -> Iterator[Row]:
+    """A line of 200 Mbit/s: bytes are the limit, and headers have a thirteenth of them."""
+    rounds = Rounds()
+    with fake_node(latency_us=20_000, mbit=LINE_MBIT) as node:
+        clients: dict[str, Client] = {
+            BLOCKS: partial(ours, node, options.scaled(3_000, 300), "blocks"),
+            HEADERS: partial(ours, node, options.scaled(20_000, 2_000), "headers"),
+        }
+        rounds.run(clients, options.scaled(2, 1))
+    ratio = rounds.wall_ratio(HEADERS, BLOCKS)
+    yield Row(
+        f"over {LINE_MBIT} Mbit/s: headers against blocks, by the clock",
+        ratio,
+        "x",
+        None,
+        rounds.cost(HEADERS),
+    )
 
 
 def ours(node: FakeNode, count: int, mode: str) -> Sample:

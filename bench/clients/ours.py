@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.measure import Stopwatch
 from monitor.backfill import run_backfill
-from monitor.chain.bulk import Pace, block_reader
+from monitor.chain.bulk import Pace, ReadBlocks, block_reader
 from monitor.chain.clock import SystemClock
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.schedule import find_blob_fees
@@ -29,8 +29,8 @@ def main() -> None:
     fees = find_blob_fees(pool, None, pool.head()).fees
     read = block_reader(pool, fees, headers=headers)
     with open_writer(path) as db:
-        follow_from(db, pool.head())
         last = BlockNumber(first + count - 1)
+        follow_from(db, read, BlockNumber(last + 10_000))
         watch = Stopwatch()
         done = run_backfill(
             read, db, BlockNumber(first), last, clock=clock, cancel=threading.Event(), pace=pace
@@ -39,9 +39,11 @@ def main() -> None:
         report(watch, db, done.stored)
 
 
-def follow_from(db: Database, head: object) -> None:
-    """A daemon follows the head of the same file: the backfill fills in below."""
-    ledger.set_cursor(db, head)  # type: ignore[arg-type]
+def follow_from(db: Database, read: ReadBlocks, number: BlockNumber) -> None:
+    """As if a daemon followed the head of the same file: the backfill fills in below."""
+    (block,) = read(number, number)
+    assert block is not None
+    ledger.set_cursor(db, block.ref)
 
 
 def report(watch: Stopwatch, db: Database, stored: int) -> None:

@@ -72,7 +72,7 @@ class FakeNode:
 
 @contextmanager
 def fake_node(
-    *, latency_us: int = 0, item_us: int = 0, gzip: bool = False, now: bool = False
+    *, latency_us: int = 0, item_us: int = 0, mbit: int = 0, gzip: bool = False, now: bool = False
 ) -> Iterator[FakeNode]:
     """Start a node on a free port; it ends with the `with` block. Raises NoNodeError.
 
@@ -80,7 +80,7 @@ def fake_node(
     """
     factors = CACHE / "bench" / "factors.csv"
     command = [str(binary("fakenode")), "--blocks", str(BLOCKS), "--factors", str(factors)]
-    command += ["--latency-us", str(latency_us), "--item-us", str(item_us)]
+    command += ["--latency-us", str(latency_us), "--item-us", str(item_us), "--mbit", str(mbit)]
     command += ["--gzip"] if gzip else []
     command += ["--now"] if now else []
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

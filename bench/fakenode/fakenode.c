@@ -1,11 +1,13 @@
 /* A JSON-RPC node that costs next to nothing: one thread, epoll, keep-alive, batches, pre-rendered blocks.
  *
- *   fakenode [--blocks N] [--latency-us N] [--item-us N] [--gzip] [--factors FILE] [--now]
+ *   fakenode [--blocks N] [--latency-us N] [--item-us N] [--mbit N] [--gzip] [--factors FILE] [--now]
  *
- * The first N blocks have true hashes; the head is 64 laps further on, unless fake_setHead moves it.
+ * The first N blocks have true hashes, and the last of them is the head unless fake_setHead moves it;
+ * 64 laps more are there for those who ask by number.
  * With --now the head is in the middle of the first lap, dated now, and grows by one every 12 s.
  * Prints "PORT FIRST" on stdout when it is ready, and ends when stdin is closed.
- * --latency-us and --item-us delay each answer, as a distance and a slow node would. */
+ * --latency-us and --item-us delay each answer, as a distance and a slow node would; --mbit is a line
+ * of so many megabits a second that all connections share. */
 #define _GNU_SOURCE
 #include "chain.h"
 #include <arpa/inet.h>
@@ -35,7 +37,7 @@ typedef struct {
 
 static Block *chain;
 static int chain_len = 8192, use_gzip, live, epoll_fd, timer_fd;
-static uint64_t head, latency_ns, item_ns;
+static uint64_t head, latency_ns, item_ns, mbit, line_free_at;
 static Conn *conns[MAX_FD];
 
 static uint64_t now_ns(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec * 1000000000ull + t.tv_nsec; }
@@ -91,7 +93,7 @@ static void put_rest(Conn *c, Block *b, int header) {
 }
 
 static void put_block(Conn *c, uint64_t number, int header) {
-    if (number > head || number < FIRST_BLOCK) { put_text(c, "null"); return; }
+    if (number > (live ? head : FIRST_BLOCK + 64ull * chain_len) || number < FIRST_BLOCK) { put_text(c, "null"); return; }
     uint64_t i = number - FIRST_BLOCK;
     Block *b = &chain[i % chain_len];
     char text[320], hash[64], parent[64];
@@ -285,6 +287,16 @@ static void seal(Conn *c) { /* the header right before the body */
     memcpy(c->out + c->out_at, text, len);
 }
 
+static uint64_t when_to_answer(int items, size_t bytes) { /* 0 = at once */
+    if (!latency_ns && !item_ns && !mbit) return 0;
+    uint64_t due = now_ns() + latency_ns + item_ns * items;
+    if (mbit) {
+        uint64_t start = line_free_at > due ? line_free_at : due;
+        due = line_free_at = start + bytes * 8000 / mbit;
+    }
+    return due;
+}
+
 static int take_request(Conn *c) { /* 1 when a whole request was taken and answered into c->out */
     char *end = memmem(c->in, c->in_len, "\r\n\r\n", 4);
     if (!end) return 0;
@@ -303,7 +315,7 @@ static int take_request(Conn *c) { /* 1 when a whole request was taken and answe
     c->in_len -= head_len + body_len;
     memmove(c->in, c->in + head_len + body_len, c->in_len);
     c->busy = 1;
-    c->due = latency_ns || item_ns ? now_ns() + latency_ns + item_ns * items : 0;
+    c->due = when_to_answer(items, c->out_len - c->out_at);
     return 1;
 }
 
@@ -415,6 +427,7 @@ static void read_arguments(int argc, char **argv, const char **factors) {
         if (!strcmp(argv[i], "--blocks")) { chain_len = atoi(value); i++; }
         else if (!strcmp(argv[i], "--latency-us")) { latency_ns = strtoull(value, NULL, 10) * 1000; i++; }
         else if (!strcmp(argv[i], "--item-us")) { item_ns = strtoull(value, NULL, 10) * 1000; i++; }
+        else if (!strcmp(argv[i], "--mbit")) { mbit = strtoull(value, NULL, 10); i++; }
         else if (!strcmp(argv[i], "--factors")) { *factors = value; i++; }
         else if (!strcmp(argv[i], "--gzip")) use_gzip = 1;
         else if (!strcmp(argv[i], "--now")) live = 1;
@@ -440,7 +453,7 @@ int main(int argc, char **argv) {
 #ifdef HAVE_ZLIB
     if (use_gzip) pack_chain();
 #endif
-    head = FIRST_BLOCK + 64ull * chain_len - 1;
+    head = FIRST_BLOCK + chain_len - 1;
     epoll_fd = epoll_create1(0);
     timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
     int listener = listen_on_loopback(&port);
@@ -457,6 +470,6 @@ int main(int argc, char **argv) {
             else if (conns[fd] && events[i].events & EPOLLOUT) serve(fd);
             else if (conns[fd]) on_readable(fd);
         }
-        if (latency_ns || item_ns) set_timer();
+        if (latency_ns || item_ns || mbit) set_timer();
     }
 }

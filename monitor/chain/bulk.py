@@ -106,6 +106,8 @@ class Pace:
     """A doubling that brings less than this much more speed is taken back."""
     IDLE = 0.3
     """Below this share of idle time the limit is this process, and more requests only cost memory."""
+    FAR = 0.85
+    """Above it nearly all is waiting: four times as many at once."""
     HOLD = 8
     """Periods before a doubling that did not pay is tried again."""
     ECHO_S = 1.0
@@ -130,7 +132,7 @@ class Pace:
             self._hold -= 1
         elif idle > self.IDLE and self.wanted < self._most:
             self._before = (self.wanted, speed)
-            self.wanted = min(2 * self.wanted, self._most)
+            self.wanted = min((4 if idle > self.FAR else 2) * self.wanted, self._most)
 
     def refused(self, now: float) -> None:
         """The node asked for a pause, at this monotonic time."""
@@ -296,7 +298,7 @@ class _Meter:
         self._pieces += 1
         self._blocks += blocks
         wall = time.monotonic() - self._wall
-        if self._pieces < max(8, 2 * self._pace.wanted) or wall < self.PERIOD_S:
+        if self._pieces < 2 * self._pace.wanted or wall < self.PERIOD_S:
             return
         idle = 1.0 - (time.process_time() - self._cpu) / wall
         self._pace.observed(self._blocks / wall, idle)
