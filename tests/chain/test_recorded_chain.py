@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +16,11 @@ from monitor.chain.blocks import BLOCK, to_blocks
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.rpc import Call
 from monitor.chain.schedule import BlobFees
-from monitor.domain import Block
+from monitor.domain import BlobSchedule, Block
 from monitor.errors import BadAnswer
 from monitor.supply.burn import burn_of, check_child
 from monitor.supply.forks import MAINNET
-from monitor.units import BlockHash, BlockNumber
+from monitor.units import BlockHash, BlockNumber, UnixTime
 from tests.support.clock import ManualClock
 from tests.support.recorded_node import JsonBlock, RecordedNode, from_record, recorded
 from tests.support.rpc_server import RpcServer
@@ -157,3 +158,32 @@ def _from_csv(row: dict[str, str]) -> JsonBlock:
             "withdrawals": [(0, 0, "0x" + "00" * 20, gwei) for gwei in shares],
         }
     return from_record(header)
+
+
+def test_the_burn_of_a_chain_with_every_fork_from_london_to_bpo2(shared_data: Path) -> None:
+    """The clients' own test chain: 54 blocks, a fork every few of them; headers without all fields."""
+    record = json.loads((shared_data / "supply" / "hive_chain_supply.json").read_text())
+    times = (
+        (420, 3, 6, 3_338_477),
+        (450, 6, 9, 5_007_716),
+        (510, 10, 15, 8_346_193),
+        (540, 14, 21, 11_684_671),
+    )
+    fees = BlobFees(tuple(BlobSchedule(UnixTime(time), *rest) for time, *rest in times))
+    parent = "0x" + "00" * 32
+    blocks: list[JsonBlock] = []
+    for row in record["blocks"]:
+        block = from_record({**row, "parentHash": parent, "n_tx": row["txs"]})
+        blocks.append(block)
+        parent = row["hash"]
+    with serve(blocks) as pool:
+        calls = [Call("eth_getBlockByNumber", [block["number"], False]) for block in blocks]
+        read = to_blocks(pool.batch(calls, BLOCK), 1, fees, "node")
+    blob_burns = 0
+    for block, row in zip(read, record["blocks"], strict=True):
+        assert block is not None
+        burn = burn_of(block.row)
+        assert (burn.base_wei, burn.blob_wei) == (int(row["burn1559_wei"]), int(row["burn_blob_wei"]))
+        assert block.row.tx_count == row["txs"]
+        blob_burns += burn.blob_wei > 0
+    assert blob_burns > 3
