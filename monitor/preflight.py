@@ -6,18 +6,19 @@ A check never stops the next one: an operator wants the whole list.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from alerts.ports import Channel, Verdict
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.member import EndpointHealth, Feature
 from monitor.chain.public import MAINNET, public_endpoints
 from monitor.chain.redact import labels
 from monitor.chain.schedule import Agreed, Mismatch, find_blob_fees
 from monitor.config import Settings, readable_by_others
-from monitor.errors import NodeError, StoreBusy, StoreError
+from monitor.errors import ConfigError, NodeError, StoreBusy, StoreError
 from monitor.ports import Clock
 from monitor.store import coverage, gaps, identity, lock
 from monitor.store.database import Database, open_reader, open_writer
@@ -55,12 +56,18 @@ class Finding:
     text: str
 
 
-def preflight(settings: Settings, clock: Clock) -> Iterator[Finding]:
-    """All findings, in the order in which a person would look."""
+def preflight(
+    settings: Settings, clock: Clock, build_channels: Callable[[Settings], Sequence[Channel]]
+) -> Iterator[Finding]:
+    """All findings, in the order in which a person would look.
+
+    `build_channels` raises ConfigError for settings that do not make a channel.
+    """
     yield from _settings(settings)
     yield from _database(settings)
     yield from _disk(settings)
     yield from _nodes(settings, clock)
+    yield from _channels(settings, build_channels)
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
@@ -217,3 +224,20 @@ def _lacking(features: dict[Feature, bool], name: str) -> Iterator[Finding]:
     for feature, has in features.items():
         if not has:
             yield Finding("node", f"{name} lacks {feature.value}", Grade.WARN, FEATURE_LOSS[feature])
+
+
+def _channels(
+    settings: Settings, build_channels: Callable[[Settings], Sequence[Channel]]
+) -> Iterator[Finding]:
+    """Every way to reach a person, tried without sending anything that a person sees."""
+    try:
+        channels = build_channels(settings)
+    except ConfigError as error:
+        yield Finding("channel", error.setting, Grade.FAIL, f"{error.problem} {error.fix}".strip())
+        return
+    for channel in channels:
+        outcome = channel.probe()
+        grade = Grade.OK if outcome.verdict is Verdict.SENT else Grade.FAIL
+        yield Finding("channel", channel.name, grade, outcome.cause or "accepts messages")
+    if len(channels) == 1:
+        yield Finding("channel", "others", Grade.WARN, "none is configured: alerts go to the console only")

@@ -227,6 +227,18 @@ def list_open(db: Database) -> list[IncidentRow]:
     return sorted(rows, key=lambda row: (-row.severity, row.told_at))
 
 
+def history(db: Database, limit: int) -> list[tuple[Any, ...]]:
+    """What was told, newest first: time, block, severity, transition, title, rule, incident, standing."""
+    return [
+        (row[0], row[1], Severity(row[2]).name.lower(), *row[3:])
+        for row in db.rows(
+            "SELECT at_time, at_block, severity, transition, title, rule, incident, standing FROM alert"
+            " ORDER BY serial DESC LIMIT ?",
+            limit,
+        )
+    ]
+
+
 def acknowledge(db: Database, target: str) -> int:
     """No more about these incidents until they get worse; how many. For `target` see `snooze`."""
     return _change(db, target, engine.acknowledge)
