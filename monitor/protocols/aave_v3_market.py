@@ -53,6 +53,7 @@ def build_market(
     emodes = {
         id_: _emode(raw, source_of(raw.price_source) if raw.price_source else None)
         for id_, raw in state.emodes.items()
+        if isinstance(raw, RawEMode)
     }
     growth = {
         id_: staking_growth(facts.get(holdings.sources[one.asset]), now)

@@ -77,12 +77,13 @@ class PoolState:
     """Whether categories hold bitmaps (v3.2 and later)."""
     oracle: Address
     reserves: Mapping[int, Listed]
-    emodes: Mapping[int, RawEMode]
+    emodes: Mapping[int, RawEMode | CannotSee]
     users: Mapping[Address, User]
 
     def priced(self) -> list[Address]:
         """Every asset whose oracle price counts."""
-        replaced = [emode.price_source for emode in self.emodes.values() if emode.price_source]
+        known = [emode for emode in self.emodes.values() if isinstance(emode, RawEMode)]
+        replaced = [emode.price_source for emode in known if emode.price_source]
         return list(dict.fromkeys([*(reserve.asset for reserve in self.reserves.values()), *replaced]))
 
 
@@ -122,8 +123,9 @@ def read_pool(pool: Address, accounts: Sequence[Address]) -> Reading[PoolState |
     oracle = Address(decoded(abi.PRICE_ORACLE, answers[0], "addresses provider"))
     reserves = _reserves(assets, answers[1 : 1 + len(assets)], users.values())
     rest, size = answers[1 + len(assets) :], len(calls)
-    decode = _bitmap_emode if bitmaps else _category_emode
-    emodes = {id_: decode(rest[i * size : i * size + size]) for i, id_ in enumerate(categories)}
+    emodes = {
+        id_: _emode(rest[i * size : i * size + size], bitmaps=bitmaps) for i, id_ in enumerate(categories)
+    }
     return PoolState(bitmaps, oracle, reserves, emodes, users)
 
 
@@ -152,6 +154,13 @@ def _emode_calls(*, bitmaps: bool) -> tuple[Call[Any], ...]:
     if bitmaps:
         return (abi.COLLATERAL_CONFIG, abi.COLLATERAL_BITMAP, abi.LTVZERO_BITMAP, abi.IS_ISOLATED)
     return (abi.CATEGORY_DATA,)
+
+
+def _emode(answers: Sequence[Answer], *, bitmaps: bool) -> RawEMode | CannotSee:
+    try:
+        return _bitmap_emode(answers) if bitmaps else _category_emode(answers)
+    except CannotSee as error:
+        return error
 
 
 def _bitmap_emode(answers: Sequence[Answer]) -> RawEMode:
@@ -225,6 +234,9 @@ Amounts = Mapping[tuple[Address, Address], int | None]
 
 
 def _account(account: Address, user: User, state: PoolState, amounts: Amounts) -> Account | CannotSee:
+    emode = state.emodes.get(user.emode)
+    if isinstance(emode, CannotSee):
+        return emode
     try:
         rows = {
             id_: _row(account, user, one, amounts) for id_, one in state.reserves.items() if user.uses(id_)
