@@ -1,0 +1,164 @@
+"""The history as DataFrames: `from monitor import History`.
+
+Every frame has a UTC DatetimeIndex and says its units in the column names. `*_eth`, `*_gwei` and
+`*_usd` are floats for looking and plotting; `*_wei` are Python ints (dtype object), exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from monitor.errors import UsageError
+from monitor.reports.burn import BurnFrame, burn_series
+from monitor.store.database import Database, open_reader
+from monitor.store.history import Period
+from monitor.units import WEI_PER_ETH, WEI_PER_GWEI
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+By = Literal["block", "hour", "day", "month"]
+
+
+class History:
+    """A database of ethmon, read-only: safe next to a running daemon.
+
+    `History("ethmon.db").burn(since="30d", by="day")`. Time frames are those of `ethmon supply
+    --since`: `24h`, `30d`, `merge`, `2025-Q3`, `2025-03-01`, `A..B`.
+    """
+
+    def __init__(self, database: str | Path = "ethmon.db") -> None:
+        """Raises StoreError when there is no such database."""
+        self._path = Path(database)
+        open_reader(self._path).close()
+
+    def burn(self, since: str = "30d", by: By = "day") -> pd.DataFrame:
+        """Burn and fees, a row per block or period that has stored blocks.
+
+        Columns: blocks, missing (blocks not stored), base_burn_wei, blob_burn_wei, total_burn_wei,
+        the same in `_eth`, base_fee_mean_gwei, base_fee_min_gwei, base_fee_max_gwei, blob_fee_mean_gwei.
+        A block whose burn is not known is counted in `unknown` and not in the sums.
+        """
+        if by == "block":
+            return self._blocks(since)
+        with open_reader(self._path) as db:
+            return _frame([_burn_row(part) for part in burn_series(db, since, Period(by))], "start")
+
+    def positions(self, name: str | None = None) -> pd.DataFrame:
+        """The history of watched positions, a row per sample. `name` picks one wallet.
+
+        Columns: name, protocol, market, account, position_id, outcome, liquidation_usd, price_usd, distance
+        (fraction of the price), health_factor, collateral_usd, debt_usd, proof.
+        """
+        return self._query(
+            "SELECT block_time, block_number, name, protocol, market, account, position_id, outcome, liquidation_usd,"
+            " price_usd, distance, CAST(health_factor AS REAL) / 1e18 AS health_factor, collateral_usd, debt_usd, proof"
+            " FROM position WHERE name = coalesce(?, name) ORDER BY id",
+            "block_time", name,
+        )  # fmt: skip
+
+    def prices(self, feed: str = "ETH/USD") -> pd.DataFrame:
+        """Answers of a price feed as they changed: usd, block_number, feed."""
+        return self._query(
+            "SELECT block_time, block_number, feed, usd FROM price WHERE feed = ? ORDER BY id",
+            "block_time",
+            feed,
+        )
+
+    def alerts(self) -> pd.DataFrame:
+        """What was told: rule, name, transition, severity (0 info, 1 warning, 2 critical), title, at_block."""
+        return self._query(
+            "SELECT at_time, at_block, rule, name, transition, severity, title, standing FROM alert ORDER BY serial",
+            "at_time",
+        )
+
+    def query(self, sql: str) -> pd.DataFrame:
+        """Any read-only SQL; times stay as they are."""
+        import pandas as pd
+
+        from monitor.store.query import run
+
+        result = run(self._path, sql, row_limit=10_000_000, time_limit_s=600)
+        return pd.DataFrame(list(result.rows), columns=list(result.columns))
+
+    def _blocks(self, since: str) -> pd.DataFrame:
+        with open_reader(self._path) as db:
+            first, last = _span(db, since)
+            rows = db.rows(
+                "SELECT timestamp, number, base_fee_wei, gas_used, gas_limit, burn_gwei, burn_rem_wei, blob_burn_gwei,"
+                " blob_burn_rem_wei, blob_base_fee_wei, blob_gas_used, tx_count FROM block"
+                " WHERE number BETWEEN ? AND ? ORDER BY number",
+                *(first, last),
+            )
+        return _frame([_block_row(row) for row in rows], "start")
+
+    def _query(self, sql: str, index: str, *parameters: Any) -> pd.DataFrame:
+        with open_reader(self._path) as db:
+            cursor = db.connection.execute(sql, parameters)
+            names = [column[0] for column in cursor.description]
+            rows = [dict(zip(names, row, strict=True)) for row in cursor]
+        return _frame(rows, index, names)
+
+
+def _span(db: Database, since: str) -> tuple[int, int]:
+    parts = burn_series(db, since, Period.DAY)
+    seen = [part.coverage for part in parts if part.coverage.first is not None]
+    if not seen:
+        raise UsageError(f"No block of {since} is stored.")
+    return seen[0].first or 0, seen[-1].last or 0
+
+
+def _burn_row(part: BurnFrame) -> dict[str, Any]:
+    totals, coverage = part.totals, part.coverage
+    base, blob = totals.base_fee, totals.blob_fee
+    return {
+        "start": part.start + 1,
+        "blocks": totals.blocks,
+        "missing": coverage.missing + coverage.maybe_missing,
+        "unknown": max(totals.burn_unknown, totals.blob_burn_unknown),
+        **_wei_and_eth("base_burn", totals.burn_wei),
+        **_wei_and_eth("blob_burn", totals.blob_burn_wei),
+        **_wei_and_eth("total_burn", part.total_wei),
+        "base_fee_mean_gwei": None if base is None else base.mean_wei / WEI_PER_GWEI,
+        "base_fee_min_gwei": None if base is None else base.min_wei / WEI_PER_GWEI,
+        "base_fee_max_gwei": None if base is None else base.max_wei / WEI_PER_GWEI,
+        "blob_fee_mean_gwei": None if blob is None else blob.mean_wei / WEI_PER_GWEI,
+    }
+
+
+def _block_row(row: Sequence[Any]) -> dict[str, Any]:
+    base = None if row[5] is None else row[5] * WEI_PER_GWEI + row[6]
+    blob = None if row[7] is None else row[7] * WEI_PER_GWEI + row[8]
+    return {
+        "start": row[0],
+        "number": row[1],
+        "base_fee_gwei": None if row[2] is None else row[2] / WEI_PER_GWEI,
+        "gas_used": row[3],
+        "gas_limit": row[4],
+        **_wei_and_eth("base_burn", base),
+        **_wei_and_eth("blob_burn", blob),
+        "blob_fee_gwei": None if row[9] is None else row[9] / WEI_PER_GWEI,
+        "blobs": None if row[10] is None else row[10] // 131_072,
+        "tx_count": row[11],
+    }
+
+
+def _wei_and_eth(name: str, wei: int | None) -> dict[str, Any]:
+    return {f"{name}_wei": wei, f"{name}_eth": None if wei is None else wei / WEI_PER_ETH}
+
+
+def _frame(rows: Sequence[dict[str, Any]], index: str, names: Sequence[str] = ()) -> pd.DataFrame:
+    """A DataFrame on a UTC index; wei columns stay Python ints."""
+    pandas: Any = import_module("pandas")  # its annotations are incomplete
+    columns = list(rows[0]) if rows else list(names) or [index]
+    data = {
+        name: pandas.Series([row[name] for row in rows], dtype="object" if name.endswith("_wei") else None)
+        for name in columns
+    }
+    seconds = data.pop(index).astype("int64")
+    return pandas.DataFrame(data).set_index(
+        pandas.DatetimeIndex(pandas.to_datetime(seconds, unit="s", utc=True), name="time")
+    )
