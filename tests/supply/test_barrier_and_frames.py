@@ -25,6 +25,7 @@ from monitor.supply.barrier import (
 from monitor.supply.blobs import GAS_PER_BLOB, blob_base_fee_wei, excess_blob_gas
 from monitor.supply.forks import MAINNET, SEPOLIA
 from monitor.supply.frames import FORKS, ROLLING, parse, standard, to_date
+from monitor.supply.offload import offload
 from tests.support.block_rows import block_row
 
 ETH = 10**18
@@ -185,3 +186,27 @@ def test_calendar_frames_hold_their_first_second_and_nest(now: int) -> None:
     first = datetime.fromtimestamp(month.start + 1, UTC)
     assert (first.day, first.hour, first.minute, first.second) == (1, 0, 0, 0)
     assert datetime.fromtimestamp(quarter.start + 1, UTC).month in {1, 4, 7, 10}
+
+
+# ---------------------------------------------------------------- offloading
+
+
+def test_offloading_in_figures() -> None:
+    blobs = {"blob_gas_used": 7 * GAS_PER_BLOB, "excess_blob_gas": 0}
+    rows = [
+        (block_row(1, 12, gas_limit=100, gas_used=40, base_fee_wei=160, blob_base_fee_wei=10, **blobs), BPO2),
+        (block_row(2, 24, gas_limit=100, gas_used=60, base_fee_wei=160, blob_base_fee_wei=11, **blobs), BPO2),
+        (block_row(3, 36, gas_limit=100, gas_used=50), None),
+    ]
+    seen = offload(rows)
+    assert (seen.blobs, seen.blob_target, seen.at_blob_floor) == (14, 28, 1)
+    assert seen.gas_share == Decimal("0.5")
+    assert seen.blob_fill == Decimal("0.5")
+    assert seen.burn.blob_wei == 7 * GAS_PER_BLOB * 21
+    assert seen.burn.base_wei == 16_000
+    assert seen.burn_per_blob_wei == GAS_PER_BLOB * 21 // 2
+    assert seen.blob_share == Decimal(seen.burn.blob_wei) / seen.burn.known_wei
+    nothing = offload([])
+    assert (nothing.blob_share, nothing.gas_share, nothing.blob_fill, nothing.burn_per_blob_wei) == (
+        None,
+    ) * 4
