@@ -7,7 +7,7 @@ within a billionth of a step is decided by the integers, so counts are exact. Su
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -64,15 +64,17 @@ class Ladder:
     def __init__(self, rows: Sequence[LadderRow]) -> None:
         import numpy as np
 
+        def column(values: Iterable[float]) -> Floats:
+            return np.fromiter(values, np.float64, len(rows))
+
         # Differences of exact integers first: floats would cancel where collateral and debt are close.
-        a, k, b, m, collateral, debt = zip(*rows, strict=True) if rows else ((),) * 6
-        net = (np.array(a, dtype=object) - np.array(b, dtype=object)).astype(np.float64)
-        need = (np.array(m, dtype=object) - np.array(k, dtype=object)).astype(np.float64)
+        net = column(row.a - row.b for row in rows)
+        need = column(row.m - row.k for row in rows)
         with np.errstate(divide="ignore", invalid="ignore"):
             crossing = need / net
         always = ((need > 0) & (net <= 0)) | ((need == 0) & (net < 0))
         crossing[always] = np.inf
-        values = np.array(collateral, dtype=np.float64), np.array(debt, dtype=np.float64)
+        values = column(row.collateral for row in rows), column(row.debt for row in rows)
         self._falling = _side(rows, ((net > 0) & (need > 0)) | always, crossing, values)
         self._rising = _side(rows, (net < 0) & (need < 0), crossing, values)
 
