@@ -22,7 +22,7 @@ from monitor.chain.quantity import block_hash, data, hex_data, hex_number, int64
 from monitor.chain.rpc import TEXT, Call, Shape
 from monitor.domain import BlockRef
 from monitor.errors import BadAnswer, BlockGone, CallReverted, NodeError, TooLarge, Unsupported
-from monitor.units import MAX_UINT256, Address, Wei
+from monitor.units import MAX_UINT256, Address, BlockNumber, Wei
 
 T = TypeVar("T")
 
@@ -67,7 +67,19 @@ class _LogJson(msgspec.Struct, gc=False, rename="camel"):
     removed: bool = False
 
 
+class FoundLog(NamedTuple):
+    """An event, and the block it was found in."""
+
+    block: BlockNumber
+    log: Log
+
+
+class _FoundJson(_LogJson, gc=False, rename="camel"):
+    block_number: str = ""
+
+
 _LOGS: Shape[list[_LogJson]] = Shape(list[_LogJson])
+_FOUND: Shape[list[_FoundJson]] = Shape(list[_FoundJson])
 
 Overrides = Mapping[Address, Override]
 
@@ -123,6 +135,13 @@ class Pinned:
         """The 32 bytes of a storage slot."""
         return self._one("eth_getStorageAt", [address, f"0x{slot:064x}"], _word)
 
+    def get_words(self, places: Sequence[tuple[Address, int]]) -> list[bytes]:
+        """The 32 bytes of several storage slots, in one batch."""
+        asked: list[tuple[str, list[Any], list[Any]]] = [
+            ("eth_getStorageAt", [address, f"0x{slot:064x}"], []) for address, slot in places
+        ]
+        return _raised(self._read(asked, _word))
+
     def get_code(self, address: Address) -> bytes:
         """The code at an address, empty where there is none."""
         return self._one("eth_getCode", [address], data)
@@ -146,6 +165,30 @@ class Pinned:
             return [_log(log, self.block, member.label) for log in logs]
 
         return self._pool.using(read, elsewhere=self._elsewhere)
+
+    def find_logs(
+        self,
+        span: tuple[BlockNumber, BlockNumber],
+        addresses: Sequence[Address],
+        topics: Sequence[bytes | Sequence[bytes] | None],
+    ) -> list[FoundLog]:
+        """Events of a span of blocks up to this one, ends included. Raises TooLarge: ask for less.
+
+        They are found by number, so they say where to look and not how things stand.
+        """
+        wanted: dict[str, Any] = {
+            "address": list(addresses),
+            "topics": [_topic_json(topic) for topic in topics],
+            "fromBlock": hex_number(span[0]),
+            "toBlock": hex_number(min(span[1], self.block.number)),
+        }
+
+        def read(member: Member) -> list[FoundLog]:
+            return [
+                _found(log, member.label) for log in member.endpoint.call("eth_getLogs", [wanted], _FOUND)
+            ]
+
+        return self._pool.using(read)
 
     def read(self, method: str, before: list[Any], after: list[Any]) -> str:
         """The hex text that a state method answers; `before` and `after` the block among its parameters."""
@@ -252,12 +295,24 @@ def _topic_json(topic: bytes | Sequence[bytes] | None) -> Any:
     return [hex_data(one) for one in topic]
 
 
+def _found(json: _FoundJson, label: str) -> FoundLog:
+    try:
+        return FoundLog(BlockNumber(int64(json.block_number)), _plain(json))
+    except ValueError as error:
+        raise BadAnswer(label, f"a log that it found holds {error}.") from None
+
+
+def _plain(json: _LogJson) -> Log:
+    """Raises ValueError."""
+    topics = tuple(data(topic) for topic in json.topics)
+    transaction = block_hash(json.transaction_hash)
+    return Log(to_address(json.address), topics, data(json.data), int64(json.log_index), transaction)
+
+
 def _log(json: _LogJson, block: BlockRef, label: str) -> Log:
     try:
         if block_hash(json.block_hash) != block.hash or json.removed:
             raise BlockGone(label, f"its logs of block {block.number} are of another block.")
-        topics = tuple(data(topic) for topic in json.topics)
-        transaction = block_hash(json.transaction_hash)
-        return Log(to_address(json.address), topics, data(json.data), int64(json.log_index), transaction)
+        return _plain(json)
     except ValueError as error:
         raise BadAnswer(label, f"a log of block {block.number} holds {error}.") from None

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from contracts_abi import multicall3
 from contracts_abi.interface import AbiError
+from monitor.chain.log_search import learn_places
 from monitor.chain.pinned import EthCall, Override, Pinned
 from monitor.errors import BadAnswer, CallReverted, CannotSee, NodeError, TooLarge, Unsupported
 from monitor.lending.position import Position, PositionEvent, Proof, ProofState, Seen
@@ -62,16 +63,17 @@ class Reader:
         self, pinned: Pinned, adapters: Sequence[Adapter], accounts: Sequence[Address]
     ) -> list[Seen]:
         """Every position of `accounts`, of all protocols, at the block. Raises NodeError."""
+        learn_places(pinned, adapters, accounts)
         found = self.run(pinned, together([adapter.read(accounts, pinned.block) for adapter in adapters]))
         return [seen for part in found for seen in part]
 
     def _answer(self, pinned: Pinned, asks: Sequence[Ask]) -> list[Answer]:
         views = list(dict.fromkeys(ask for ask in asks if isinstance(ask, View)))
         answers: dict[Ask, Answer] = dict(zip(views, self._views(pinned, views), strict=True))
-        for ask in asks:
-            if isinstance(ask, StorageAt) and ask not in answers:
-                self.round_trips += 1
-                answers[ask] = pinned.get_storage(ask.address, ask.slot)
+        places = list(dict.fromkeys(ask for ask in asks if isinstance(ask, StorageAt)))
+        if places:
+            self.round_trips += 1
+            answers.update(zip(places, pinned.get_words(places), strict=True))
         supposed = list(dict.fromkeys(ask for ask in asks if isinstance(ask, Supposed)))
         answers.update(zip(supposed, self._supposed(pinned, supposed), strict=True))
         return [answers[ask] for ask in asks]

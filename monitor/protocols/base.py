@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from monitor.domain import BlockRef
 from monitor.errors import CannotSee
@@ -94,6 +94,27 @@ class EventLog(NamedTuple):
     block: BlockNumber
     log_index: int
     transaction_hash: str
+
+
+class LogSearch(NamedTuple):
+    """Logs since a block that tell where accounts have positions; a topic may be alternatives, or any."""
+
+    address: Address
+    topics: tuple[tuple[bytes, ...] | None, ...]
+    first: BlockNumber
+
+
+@runtime_checkable
+class Searching(Protocol):
+    """An adapter whose accounts' places are written nowhere but in its logs."""
+
+    def searches(self, accounts: Sequence[Address]) -> Sequence[LogSearch]:
+        """What to look for, for the accounts that were not looked for yet."""
+        ...
+
+    def learn(self, accounts: Sequence[Address], logs: Sequence[EventLog] | None) -> None:
+        """The logs found; None: the node would not search that far."""
+        ...
 
 
 class Adapter(Protocol):

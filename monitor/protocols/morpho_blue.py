@@ -21,6 +21,7 @@ from monitor.protocols.base import (
     Check,
     EventFilter,
     EventLog,
+    LogSearch,
     Reading,
     View,
     attempt,
@@ -29,7 +30,7 @@ from monitor.protocols.base import (
 from monitor.protocols.morpho_deployments import MORPHO_DEPLOYMENTS, MorphoDeployment
 from monitor.protocols.morpho_position import MarketAt, MorphoModel, position_of
 from monitor.protocols.morpho_reading import MorphoReader
-from monitor.units import Address, BlockNumber
+from monitor.units import Address
 
 _KINDS: Final = {
     "SupplyCollateral": (EventKind.SUPPLY, "onBehalf"),
@@ -49,6 +50,7 @@ class MorphoBlue:
         self._deployment = deployment
         self._known = dict.fromkeys(deployment.markets)
         self._places: dict[Address, dict[bytes, None]] = {}
+        self._searched: dict[Address, None] = {}
         self._reader = MorphoReader(deployment)
 
     # Reading
@@ -99,6 +101,23 @@ class MorphoBlue:
             self._places.setdefault(account, {})
         for account, market in held:
             self._places[account][market] = None
+
+    # Finding
+
+    def searches(self, accounts: Sequence[Address]) -> Sequence[LogSearch]:
+        """Supplies of collateral on behalf of the accounts: nobody borrows without."""
+        new = [account for account in accounts if account not in self._searched]
+        if not new:
+            return []
+        owners = tuple(address_topic(account) for account in new)
+        topics = ((abi.event("SupplyCollateral").topic,), None, None, owners)
+        return [LogSearch(self._deployment.morpho, topics, self._deployment.first_block)]
+
+    def learn(self, accounts: Sequence[Address], logs: Sequence[EventLog] | None) -> None:
+        """Markets found are known from now on. Where nothing could be searched, the known ones must do."""
+        self._searched.update(dict.fromkeys(accounts))
+        for log in logs or ():
+            self.decode_event(log)
 
     # Judging
 
@@ -181,10 +200,10 @@ class MorphoBlue:
     def _key(self, account: Address, market: bytes) -> PositionKey:
         return PositionKey(self.key, "Blue", account, "0x" + market.hex())
 
-    @property
-    def first_block(self) -> BlockNumber:
-        """Where the logs that tell an old account's markets begin."""
-        return self._deployment.first_block
+
+def address_topic(account: Address) -> bytes:
+    """An address as an indexed topic."""
+    return bytes.fromhex(account.removeprefix("0x")).rjust(32, b"\0")
 
 
 def adapters(chain_id: int) -> list[MorphoBlue]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from eth_abi.abi import encode
@@ -270,6 +270,20 @@ def logs(net, first=0):
         )
         for one in raw
     ]
+
+
+def test_markets_that_nobody_listed_are_found_in_the_logs(morpho_net):
+    account = opened(morpho_net, morpho_net.weth_usdc, 24_000, 0.5)
+    opened(morpho_net, morpho_net.usdc_weth, 24_000, 0.5)
+    unlisted = replace(deployment_of(morpho_net), markets=())
+    endpoints = Endpoints([morpho_net.anvil.url], clock=SystemClock())
+    path = Path(endpoints, MorphoBlue(unlisted), Reader())
+    found = path.seen([account])
+    assert {row.key.id for row in found} == {morpho_net.weth_usdc.id, morpho_net.usdc_weth.id}
+    assert path.adapter.searches([account]) == []
+    late = replace(unlisted, first_block=BlockNumber(morpho_net.anvil.control.head_number() - 1))
+    assert Path(endpoints, MorphoBlue(late), Reader()).seen([account])[0].key.id == morpho_net.usdc_weth.id
+    endpoints.close()
 
 
 def test_a_real_liquidation_is_recorded(morpho_net, path):
