@@ -70,6 +70,8 @@ RESERVES_LIST = Call("aave_v3", "getReservesList", _addresses)
 RESERVE_DATA = Call("aave_v3", "getReserveData", ReserveData)
 NORMALIZED_INCOME = Call("aave_v3", "getReserveNormalizedIncome", int)
 NORMALIZED_DEBT = Call("aave_v3", "getReserveNormalizedVariableDebt", int)
+GRACE_PERIOD = Call("aave_v3", "getLiquidationGracePeriod", int)
+"""Until when nobody may be liquidated in an asset; only from v3.1 on."""
 USER_CONFIGURATION = Call("aave_v3", "getUserConfiguration", int)
 USER_EMODE = Call("aave_v3", "getUserEMode", int)
 USER_ACCOUNT_DATA = Call("aave_v3", "getUserAccountData", UserAccountData)

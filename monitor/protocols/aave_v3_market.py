@@ -28,6 +28,8 @@ class MarketFacts:
     staking: Mapping[int, float]
     """Growth per year of exchange ratios, by reserve id."""
     bitmaps: bool
+    grace: Mapping[int, UnixTime]
+    """By reserve id, where a grace period is in force."""
     rules: Sequence[HealthRule] = ()
     """Every health rule that reproduces the accounts; `market.rule` is the first once they are known."""
 
@@ -63,7 +65,10 @@ def build_market(
         id_: rate for id_, rate in growth.items() if isinstance(reserves[id_].source, EthFeedTimesRatio)
     }
     rule = candidates(bitmaps=state.bitmaps)[0]
-    return MarketFacts(Market(reserves, emodes, rule), eth, eth.answer if eth else 1, followed, state.bitmaps)
+    grace = {id_: until for id_, until in holdings.grace.items() if until >= now}
+    return MarketFacts(
+        Market(reserves, emodes, rule), eth, eth.answer if eth else 1, followed, state.bitmaps, grace
+    )
 
 
 def _reserve(

@@ -123,6 +123,10 @@ def _notes(
         listed, reserve = state.reserves[id_], market.reserves[id_]
         if listed.bits(_PAUSED, 1):
             notes.append(f"{reserve.symbol} is paused: nobody can liquidate while it is")
+        if id_ in facts.grace:
+            notes.append(
+                f"{reserve.symbol} has a grace period: nobody can liquidate before {facts.grace[id_]}"
+            )
         if not listed.bits(_ACTIVE, 1):
             notes.append(f"{reserve.symbol} is not active")
         if isinstance(reserve.source, EthFeedTimesRatio) and reserve.source.capped:

@@ -14,13 +14,13 @@ from monitor.errors import CannotSee
 from monitor.lending.aave import Account, AccountData, Row
 from monitor.protocols.asking import decoded, decoded_or_none
 from monitor.protocols.base import Answer, Ask, Reading, Refusal, View
-from monitor.units import Address, Wad
+from monitor.units import Address, UnixTime, Wad
 
 NOBODY: Final = Address("0x" + 40 * "0")
 _BASE_UNIT: Final = 10**8
 _PER_ACCOUNT: Final = (abi.USER_CONFIGURATION, abi.USER_EMODE, abi.USER_ACCOUNT_DATA)
 _PER_ASSET: Final = (abi.ASSET_PRICE, abi.SOURCE_OF_ASSET)
-_PER_RESERVE: Final = (abi.NORMALIZED_INCOME, abi.NORMALIZED_DEBT)
+_PER_RESERVE: Final = (abi.NORMALIZED_INCOME, abi.NORMALIZED_DEBT, abi.GRACE_PERIOD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,8 @@ class Holdings:
     prices: Mapping[Address, int | None]
     sources: Mapping[Address, Address]
     indexes: Mapping[int, tuple[int, int] | None]
+    grace: Mapping[int, UnixTime]
+    """Until when a reserve's grace period lasts, where it has one."""
     accounts: Mapping[Address, Account | CannotSee]
     weth_source: Address | None
 
@@ -193,7 +195,8 @@ def read_holdings(pool: Address, state: PoolState, weth: Address | None) -> Read
     return Holdings(
         {asset: decoded_or_none(abi.ASSET_PRICE, answers[2 + 2 * i]) for i, asset in enumerate(assets)},
         {asset: _source(answers[3 + 2 * i]) or NOBODY for i, asset in enumerate(assets)},
-        {id_: _index_pair(indexes[2 * i : 2 * i + 2]) for i, id_ in enumerate(state.reserves)},
+        {id_: _index_pair(indexes[3 * i : 3 * i + 2]) for i, id_ in enumerate(state.reserves)},
+        {id_: until for i, id_ in enumerate(state.reserves) if (until := _grace(indexes[3 * i + 2]))},
         {account: _account(account, user, state, amounts) for account, user in state.users.items()},
         _source(answers[1]) if weth else None,
     )
@@ -212,6 +215,10 @@ def _index_pair(answers: Sequence[Answer]) -> tuple[int, int] | None:
     income = decoded_or_none(abi.NORMALIZED_INCOME, answers[0])
     debt = decoded_or_none(abi.NORMALIZED_DEBT, answers[1])
     return None if income is None or debt is None else (income, debt)
+
+
+def _grace(answer: Answer) -> UnixTime:
+    return UnixTime(decoded_or_none(abi.GRACE_PERIOD, answer) or 0)
 
 
 def _balances(state: PoolState) -> list[tuple[Address, Address, bytes]]:

@@ -246,3 +246,15 @@ def test_an_adapter_that_does_not_tell_its_ratio_is_asked_by_an_absurd_price(
         assert one.notes == ()
         assert one.collaterals[0].follows_eth
         assert prove(pinned, adapter, one).state is ProofState.PROVED
+
+
+def test_a_grace_period_is_noted(aave_v32_net: AaveNet) -> None:
+    net, market = aave_v32_net, aave_v32_net.market
+    function = "setReservePause(address,bool,uint40)"
+    market.deployer.send(market.configurator, function, market.tokens["USDT"], False, 3_600)
+    whale = read(net)[net.cast.whale]
+    assert isinstance(whale, Position)
+    assert any("USDT has a grace period" in note for note in whale.notes)
+    loop = read(net)[net.cast.loop]
+    assert isinstance(loop, Position)
+    assert loop.notes == ()
