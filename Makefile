@@ -29,7 +29,7 @@ run: $(READY) ## run the daemon with config.env (mainnet, public endpoints by de
 	@$(BIN)/ethmon run
 
 test: $(READY) ## all tests
-	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal
+	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m "not soak"
 
 soak: $(READY) ## the long tests
 	@$(BIN)/python -m pytest -m soak --timeout 3600
