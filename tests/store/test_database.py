@@ -267,7 +267,9 @@ def test_a_damaged_file_is_refused_and_left_as_it_is(
 def test_damage_inside_is_told_when_it_is_met(filled: Path) -> None:
     """One page of rows overwritten: opening succeeds, the read that meets it does not."""
     with open_reader(filled) as db:
-        pages = db.rows("SELECT pageno FROM dbstat WHERE name = 'block' AND pagetype = 'leaf' ORDER BY pageno")
+        pages = db.rows(
+            "SELECT pageno FROM dbstat WHERE name = 'block' AND pagetype = 'leaf' ORDER BY pageno"
+        )
     with filled.open("r+b") as file:
         file.seek((pages[len(pages) // 2][0] - 1) * 4_096)
         file.write(b"\xa5" * 4_096)

@@ -308,6 +308,18 @@ def test_rollback_finds_its_rows_by_an_index(db: Database) -> None:
         assert all("SEARCH" in row[3] for row in plan), f"{table} needs an index that begins with {column}"
 
 
+def test_rollback_needs_no_order_of_tables(db: Database) -> None:
+    """A parent emptied before its child is fine, as long as nothing refers to nothing at the end."""
+    db.rows("CREATE TABLE a_parent (id INTEGER PRIMARY KEY, block_number INTEGER NOT NULL) STRICT")
+    db.rows("CREATE TABLE b_child (block_number INTEGER NOT NULL, a INTEGER REFERENCES a_parent (id)) STRICT")
+    ledger.append(db, chain(0, 10), AT)
+    db.rows("INSERT INTO a_parent VALUES (1, 4), (2, 9)")
+    db.rows("INSERT INTO b_child VALUES (4, 1), (9, 2)")
+    ledger.rollback_to(db, ref(5), AT)
+    assert db.rows("SELECT * FROM a_parent") == [(1, 4)]
+    assert db.rows("SELECT * FROM b_child") == [(4, 1)]
+
+
 def test_rollback_closes_the_gaps_of_the_lost_branch(db: Database) -> None:
     ledger.append(db, [*chain(0, 10), *chain(13, 20)], AT)
     gaps.open_gap(db, Gap(GapKind.BLOCKS, BlockNumber(11), BlockNumber(12), "timed out"), AT)
@@ -342,3 +354,35 @@ def test_a_header_row_is_a_row(db: Database) -> None:
     assert (totals.tx_unknown, totals.withdrawals_unknown) == (1, 1)
     assert totals.base_fee is totals.blob_fee is None
     assert history.head(db) == bare
+
+
+@pytest.mark.parametrize(
+    "offered",
+    [
+        pytest.param(chain(105, 115, branch="other"), id="over the upper end"),
+        pytest.param(chain(95, 104, branch="other"), id="over the lower end"),
+        pytest.param(chain(95, 115, branch="other"), id="over both"),
+        pytest.param(chain(111, 115, branch="other"), id="next to the upper end"),
+        pytest.param(chain(95, 99, branch="other"), id="next to the lower end"),
+    ],
+)
+def test_old_ranges_prove_their_ends_without_kept_hashes(db: Database, offered: list[Block]) -> None:
+    ledger.set_cursor(db, ref(1_000_000))
+    ledger.append(db, chain(100, 110), AT)
+    assert ledger.recent_refs(db) == ()
+    with pytest.raises(BrokenLink):
+        ledger.append(db, offered, AT)
+    ledger.append(db, chain(95, 115), AT)
+    assert [part[:2] for part in coverage.ranges(db)] == [(95, 115)]
+
+
+def test_a_block_taken_again_with_another_time_leaves_its_old_hour(db: Database) -> None:
+    """Old rows have no hash to compare; whatever is written over them, the rollups are those of the rows."""
+    ledger.set_cursor(db, ref(1_000_000))
+    blocks = chain(0, 60, seconds=600)
+    ledger.append(db, blocks, AT)
+    first_of_hour = next(b for b in blocks[1:] if b.row.timestamp % 3600 < 600)
+    earlier = UnixTime(first_of_hour.row.timestamp // 3600 * 3600 - 1)
+    moved = first_of_hour._replace(row=first_of_hour.row._replace(timestamp=earlier))
+    ledger.append(db, [moved], AT)
+    assert maintenance.integrity_problems(db) == ()
