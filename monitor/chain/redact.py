@@ -10,7 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 MASK = "[secret]"
 
@@ -18,6 +18,8 @@ _MIN_SECRET = 4
 """Shorter values are left alone: scrubbing "1" would eat every message."""
 _MIN_SEGMENT = 8
 """A path segment or query value this long is taken for a key."""
+_NAMES_A_HOST = frozenset({"http", "https", "ws", "wss"})
+"""In other URLs (`tgram://token/chat`) what stands for the host may be the secret."""
 _SHAPES = re.compile(
     r"(?P<user>(?<=://)[^/\s@\"'<>]+(?=@))"  # any URL's user and password
     r"|(?P<bot>\b(?:bot)?\d{6,12}:[A-Za-z0-9_-]{30,})"  # a Telegram bot token
@@ -30,9 +32,11 @@ def label(url: str) -> str:
     """Scheme and host of a URL, with "/…" where there is more: `https://eth-mainnet.g.alchemy.com/…`."""
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        host, port = parts.hostname or "", parts.port if parts.scheme in _NAMES_A_HOST else None
     except ValueError:
         return "an invalid URL"
+    if parts.scheme and parts.scheme not in _NAMES_A_HOST:
+        return f"{parts.scheme}://…"
     if not host:
         return "an invalid URL"
     shown = f"[{host}]" if ":" in host else host
@@ -89,12 +93,9 @@ def _parts(secret: str) -> Iterator[str]:
     user_info = parts.netloc.rpartition("@")[0]
     yield from (user_info, unquote(user_info))
     yield from (unquote(part) for part in (parts.username or "", parts.password or ""))
-    tail = secret.split("://", 1)[1].partition("/")[2]
-    segments = [*parts.path.split("/"), parts.fragment, *(v for _, v in parse_qsl(parts.query))]
-    keys = [part for part in segments if len(part) >= _MIN_SEGMENT]
-    yield from keys
-    if keys:
-        yield from (tail, parts.path)
+    rest = secret.split("://", 1)[1]
+    tail = rest.removeprefix(parts.netloc) if parts.scheme in _NAMES_A_HOST else rest
+    yield from (part for part in re.split(r"[/?#&=;]", tail) if len(part) >= _MIN_SEGMENT)
 
 
 def _variants(secret: str) -> Iterator[str]:

@@ -612,7 +612,8 @@ def test_the_head_is_read_as_a_header_where_the_node_has_headers(net: Callable[.
     assert made.servers[0].methods[before:] == ["eth_getHeaderByNumber"]
 
 
-def test_headers_without_a_hash_are_not_used(net: Callable[..., Net]) -> None:
+@pytest.mark.parametrize("left_out", ["hash", "logsBloom", "requestsHash"])
+def test_headers_that_leave_fields_out_are_not_used(net: Callable[..., Net], left_out: str) -> None:
     made = net(1)
     node = made.nodes[0]
     node.missing.clear()
@@ -620,7 +621,7 @@ def test_headers_without_a_hash_are_not_used(net: Callable[..., Net]) -> None:
     def headless(method: str, params: list[Any]) -> Any:
         answer = node(method, params)
         if method == "eth_getHeaderByNumber":
-            answer.pop("hash")
+            answer.pop(left_out)
         return answer
 
     made.servers[0].node = headless

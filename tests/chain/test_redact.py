@@ -63,6 +63,28 @@ def test_what_is_not_secret_stays_readable() -> None:
     assert redact(text) == text
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://rpc.example/?0123456789abcdef",
+        "https://rpc.example?token=0123456789abcdef",
+        "https://rpc.example/v1;key=0123456789abcdef",
+        "https://rpc.example/#0123456789abcdef",
+        "https://rpc.example:443/a/0123456789abcdef/b/",
+        "wss://0123456789abcdef@rpc.example",
+        "https://rpc.example/%30123456789abcdef",
+        "tgram://0123456789abcdef/-100200300/",
+        "slack://botname@0123456789abcdef/token-b/token-c",
+        "mailtos://user:0123456789abcdef@mail.example",
+    ],
+)
+def test_a_key_is_found_wherever_a_url_hides_it(url: str) -> None:
+    redact = Redactor([url])
+    assert "123456789abcdef" not in redact("it said: 0123456789abcdef is not allowed")
+    assert "123456789abcdef" not in redact(f"GET {url}: refused")
+    assert "123456789abcdef" not in label(url)
+
+
 def test_known_shapes_are_scrubbed_without_configuration() -> None:
     redact = Redactor()
     token = "123456789:AAE" + "x" * 32
@@ -80,6 +102,7 @@ def test_labels_name_the_host_and_tell_equal_ones_apart() -> None:
     assert label("http://127.0.0.1:8545") == "http://127.0.0.1:8545"
     assert label("https://user:pw@[::1]:8545/") == "https://[::1]:8545/…"
     assert label("http://[bad") == label("nothing") == "an invalid URL"
+    assert label("tgram://123456:abc/chat") == "tgram://…"
     assert labels(["https://a.b/1", "https://c.d", "https://a.b/2"]) == [
         "https://a.b/… #1",
         "https://c.d",

@@ -81,6 +81,7 @@ LINE_FAULTS = {
     "not_json": (bad.says("pong"), BadAnswer, "not JSON"),
     "not_http": (bad.not_http, NodeUnavailable, "does not speak HTTP"),
     "huge": (bad.huge, BadAnswer, "larger than"),
+    "cut_zip": (bad.cut_zip, NodeUnavailable, "cut off"),
     "not_zipped": (bad.not_zipped, BadAnswer, "gzip"),
     "html_502": (
         bad.status(502, b"<html>nginx</html>", {"Content-Type": "text/html"}),

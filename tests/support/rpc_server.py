@@ -241,6 +241,12 @@ def zipped(exchange: Exchange) -> None:
     exchange.send(gzip.compress(exchange.body), headers={"Content-Encoding": "gzip"})
 
 
+def cut_zip(exchange: Exchange) -> None:
+    """The first half of a gzip stream, well delivered."""
+    whole = gzip.compress(exchange.body)
+    exchange.send(whole[: len(whole) - 9], headers={"Content-Encoding": "gzip"})
+
+
 def zip_bomb(exchange: Exchange) -> None:
     exchange.send(gzip.compress(b" " * (4 << 20)), headers={"Content-Encoding": "gzip"})
 
