@@ -95,7 +95,7 @@ def _parts(secret: str) -> Iterator[str]:
     yield from (unquote(part) for part in (parts.username or "", parts.password or ""))
     rest = secret.split("://", 1)[1]
     tail = rest.removeprefix(parts.netloc) if parts.scheme in _NAMES_A_HOST else rest
-    yield from (part for part in re.split(r"[/?#&=;]", tail) if len(part) >= _MIN_SEGMENT)
+    yield from (part for part in re.split(r"[/?#&=;@:]", tail) if len(part) >= _MIN_SEGMENT)
 
 
 def _variants(secret: str) -> Iterator[str]:
