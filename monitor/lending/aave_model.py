@@ -9,7 +9,7 @@ from monitor.lending.aave import Account, EMode, Market, Reserve, resolve
 from monitor.lending.aave_boundary import AaveTest
 from monitor.lending.correlation import EthFeedTimesRatio, FixedPrice, OtherFeed
 from monitor.lending.position import Cause, Model
-from monitor.lending.solver import solve
+from monitor.lending.solver import first_crossing
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,7 @@ class AaveModel:
 
     def tick(self) -> int | None:
         """The first liquidatable price, in the direction of danger; None where there is none."""
-        found = solve(AaveTest(resolve(self.market, self.account)), self.price)
-        if found.stretch is not None:
-            return None
-        return found.first_up if found.first_down is None else found.first_down
+        return first_crossing(AaveTest(resolve(self.market, self.account)), self.price)
 
     def replaced(self, cause: Cause, other: Model) -> AaveModel:
         """The position with the inputs of `cause` as in `other`."""

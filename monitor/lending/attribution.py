@@ -34,8 +34,8 @@ def attribute(old: Model, new: Model, *, liquidated: bool = False) -> Sequence[C
     found: list[Contribution] = []
     model, tick = old, old.tick()
     for cause in _ORDER:
-        model = model.replaced(cause, new)
-        after = model.tick()
+        before, model = model, model.replaced(cause, new)
+        after = tick if model == before else model.tick()
         if after != tick:
             found.append(Contribution(cause, tick, after))
         tick = after

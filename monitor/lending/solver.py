@@ -157,15 +157,34 @@ def solve(test: HealthTest, price: int, within: PriceRange = DEFAULT_RANGE) -> B
         return Boundary(None, None, stretch, find_cluster(test, low, high))
     down = nearest(test, wanted=True, start=price, end=low)
     up = nearest(test, wanted=True, start=price, end=high)
-    cluster = None if down is None and up is None else find_cluster(test, low, high)
+    if down is None and up is None:
+        return Boundary(None, None, None, None)
+    # A side without a liquidatable tick is all safe, so the one found on the other is also the outermost.
+    cluster = find_cluster(test, low, high, up if down is None else None, down if up is None else None)
     return Boundary(down, up, None, cluster)
 
 
-def find_cluster(test: HealthTest, low: int, high: int) -> Cluster | None:
-    """The span of the liquidatable ticks that have a safe neighbour; None where nothing changes."""
+def first_crossing(test: HealthTest, price: int, within: PriceRange = DEFAULT_RANGE) -> int | None:
+    """`first_down` of the boundary, else its `first_up`; None where the price is in a stretch or both are.
+
+    A quarter of the work of `solve`. Raises `SearchExhausted`.
+    """
+    if test.at(price):
+        return None
+    down = nearest(test, wanted=True, start=price, end=min(within.low, price))
+    return nearest(test, wanted=True, start=price, end=max(within.high, price)) if down is None else down
+
+
+def find_cluster(
+    test: HealthTest, low: int, high: int, first: int | None = None, last: int | None = None
+) -> Cluster | None:
+    """The span of the liquidatable ticks that have a safe neighbour; None where nothing changes.
+
+    `first` and `last`: the lowest and highest liquidatable ticks, where they are known and the end is safe.
+    """
     at_low, at_high = test.at(low), test.at(high)
-    first = nearest(test, not at_low, low, high)
-    last = nearest(test, not at_high, high, low)
+    first = nearest(test, not at_low, low, high) if first is None else first
+    last = nearest(test, not at_high, high, low) if last is None else last
     if first is None or last is None:
         return None
     lowest = first - 1 if at_low else first

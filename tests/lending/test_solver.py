@@ -23,6 +23,7 @@ from monitor.lending.solver import (
     PriceRange,
     SearchExhausted,
     crossings,
+    first_crossing,
     nearest,
     outcome_of,
     solve,
@@ -61,6 +62,8 @@ def test_the_boundary_is_what_a_walk_over_every_tick_finds(
         *(Crossing(t, below=False) for t in range(1, high + 1) if answers[t] and not answers[t - 1]),
     ]
     assert found.liquidatable_now == answers[price]
+    nearest_one = found.first_up if found.first_down is None else found.first_down
+    assert first_crossing(Listed(answers, proof), price, PriceRange(0, high)) == nearest_one
     if answers[price]:
         low_end = max([t for t in range(price) if not answers[t]], default=-1) + 1
         high_end = min([t for t in range(price, high + 1) if not answers[t]], default=high + 1) - 1
