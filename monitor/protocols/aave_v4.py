@@ -1,0 +1,234 @@
+"""Aave v4: a position per spoke, its price found by asking the spoke itself.
+
+A spoke keeps the collateral factors that a user had at his last borrowing, and a premium on his debt
+that depends on what backs it; both are in its own account data, so it is asked instead of restated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from contracts_abi import aave_v4 as abi
+from contracts_abi.interface import AbiError
+from monitor.domain import BlockRef
+from monitor.errors import CannotSee
+from monitor.lending.outcome import (
+    AlreadyLiquidatable,
+    Insensitive,
+    LiquidatableAbove,
+    LiquidatableBelow,
+    NeverByEth,
+    NeverReason,
+    Outcome,
+)
+from monitor.lending.position import (
+    EventKind,
+    Position,
+    PositionEvent,
+    PositionKey,
+    Proof,
+    ProofState,
+    ProtocolPrice,
+    Seen,
+    Unseen,
+)
+from monitor.protocols.aave_v3_deployments import ETH_FEEDS
+from monitor.protocols.asked import Found, Question, search
+from monitor.protocols.asking import decoded
+from monitor.protocols.base import (
+    Answer,
+    Check,
+    EventFilter,
+    EventLog,
+    Reading,
+    Substitute,
+    View,
+    attempt,
+    together,
+)
+from monitor.protocols.feed_stub import constant_feed
+from monitor.protocols.feeds import FeedAnswer, read_feeds
+from monitor.units import RAY, TICKS_PER_USD, WAD, Address, Wad, floor_div
+
+_KINDS: Final = {
+    "Supply": (EventKind.SUPPLY, "suppliedAmount"),
+    "Withdraw": (EventKind.WITHDRAW, "withdrawnAmount"),
+    "Borrow": (EventKind.BORROW, "drawnAmount"),
+}
+STEADY: Final = 10**6
+"""A health factor that moves by less than this part of itself over half the price is a loop's."""
+_PER_VALUE: Final = abi.VALUE_PER_USD // TICKS_PER_USD
+
+
+@dataclass(frozen=True, slots=True)
+class Spoke:
+    """One spoke."""
+
+    name: str
+    address: Address
+
+
+def _spoke(name: str, address: str) -> Spoke:
+    return Spoke(name, Address(address.lower()))
+
+
+SPOKES: dict[int, tuple[Spoke, ...]] = {
+    1: (
+        _spoke("Main", "0x94e7A5dCbE816e498b89aB752661904E2F56c485"),
+        _spoke("Bluechip", "0x973a023A77420ba610f06b3858aD991Df6d85A08"),
+        _spoke("Lido", "0xe1900480ac69f0B296841Cd01cC37546d92F35Cd"),
+        _spoke("EtherFi", "0xbF10BDfE177dE0336aFD7fcCF80A904E15386219"),
+        _spoke("Kelp", "0x3131FE68C4722e726fe6B2819ED68e514395B9a4"),
+    ),
+}
+"""By chain id. Sources: contracts_abi/SOURCES.md."""
+
+
+class AaveV4:
+    """The adapter."""
+
+    key = "aave_v4"
+
+    def __init__(self, spokes: Sequence[Spoke], eth_feeds: Collection[Address]) -> None:
+        self._spokes = tuple(spokes)
+        self._feeds = tuple(sorted(eth_feeds))
+
+    def read(self, accounts: Sequence[Address], at: BlockRef) -> Reading[Sequence[Seen]]:  # noqa: ARG002 - the contracts add the interest
+        """Positions with collateral or debt."""
+        places = [(spoke, account) for spoke in self._spokes for account in accounts]
+        if not places:
+            return []
+        answers = yield [View(spoke.address, abi.ACCOUNT_DATA.encode(account)) for spoke, account in places]
+        seen: list[Seen] = []
+        held: dict[tuple[Spoke, Address], abi.AccountData] = {}
+        for place, answer in zip(places, answers, strict=True):
+            try:
+                data = decoded(abi.ACCOUNT_DATA, answer, "account data")
+            except CannotSee as error:
+                seen.append(Unseen(self._key(*place), str(error)))
+                continue
+            if data.borrow_count or data.collateral_count or data.debt_value_ray:
+                held[place] = data
+        if held:
+            seen += yield from self._rows(held)
+        return seen
+
+    def _rows(self, held: dict[tuple[Spoke, Address], abi.AccountData]) -> Reading[list[Seen]]:
+        feeds = yield from read_feeds(self._feeds)
+        eth = next(
+            (feed for feed in feeds.values() if isinstance(feed, FeedAnswer) and feed.answer > 0), None
+        )
+        readings: list[Reading[Any]] = [attempt(self._row(*place, data, eth)) for place, data in held.items()]
+        rows = yield from together(readings)
+        return [
+            Unseen(self._key(*place), str(row)) if isinstance(row, CannotSee) else row
+            for place, row in zip(held, rows, strict=True)
+        ]
+
+    def _row(
+        self, spoke: Spoke, account: Address, data: abi.AccountData, eth: FeedAnswer | None
+    ) -> Reading[Position]:
+        if eth is None:
+            raise CannotSee("no ETH/USD feed of this chain answers")
+        found = yield from self._searched(spoke, account, data, eth)
+        now = data.health_factor < WAD and data.debt_value_ray > 0
+        if isinstance(found.outcome, AlreadyLiquidatable) != now:
+            raise CannotSee("the spoke's answer under an overridden feed is not its own answer")
+        owes = data.debt_value_ray > 0
+        return Position(
+            key=self._key(spoke, account),
+            collaterals=(),
+            debts=(),
+            collateral_value=floor_div(data.collateral_value, _PER_VALUE),
+            debt_value=floor_div(data.debt_value_ray, RAY * _PER_VALUE),
+            health_factor=Wad(data.health_factor) if owes else None,
+            price=ProtocolPrice(eth.answer, eth.decimals, eth.updated_at, eth.address),
+            outcome=_outcome(found, data, eth.answer),
+            notes=("found by asking the spoke at supposed prices",) if owes else (),
+            rule="the spoke's own account data",
+            proof=_proof(found),
+        )
+
+    def _searched(
+        self, spoke: Spoke, account: Address, data: abi.AccountData, eth: FeedAnswer
+    ) -> Reading[Found]:
+        if not data.debt_value_ray:
+            return Found(None, {})
+        question = Question(View(spoke.address, abi.ACCOUNT_DATA.encode(account)), self._feeds, _unhealthy)
+        return (yield from search(question, eth.answer))
+
+    def checks(self, position: Position) -> Sequence[Check]:
+        """The same question again on both sides, for a proof that is asked for anew."""
+        outcome = position.outcome
+        if not isinstance(outcome, LiquidatableBelow | LiquidatableAbove):
+            return []
+        spoke = next(one for one in self._spokes if one.name == position.key.market)
+        view = View(spoke.address, abi.ACCOUNT_DATA.encode(position.key.account))
+        safe = outcome.tick + (1 if isinstance(outcome, LiquidatableBelow) else -1)
+        return [
+            Check(
+                view,
+                {feed: Substitute(code=constant_feed(tick)) for feed in self._feeds},
+                _unhealthy,
+                expected,
+            )
+            for tick, expected in ((outcome.tick, True), (safe, False))
+        ]
+
+    def event_filter(self) -> EventFilter:
+        """Supplies, withdrawals and borrowings."""
+        topics = [abi.event(name).topic for name in _KINDS]
+        return EventFilter(tuple(spoke.address for spoke in self._spokes), tuple(topics))
+
+    def decode_event(self, log: EventLog) -> Sequence[PositionEvent]:
+        """What a log says. A spoke names its reserves by number, not by token."""
+        spoke = next((one for one in self._spokes if one.address == log.address), None)
+        if spoke is None or not log.topics:
+            return []
+        for name, (kind, amount) in _KINDS.items():
+            event = abi.event(name)
+            if log.topics[0] == event.topic:
+                try:
+                    values = event.decode(log.topics, log.data)
+                except AbiError:
+                    return []
+                key = self._key(spoke, Address(values["user"]))
+                return [PositionEvent(key, kind, None, values[amount], f"reserve {values['reserveId']}")]
+        return []
+
+    def _key(self, spoke: Spoke, account: Address) -> PositionKey:
+        return PositionKey(self.key, spoke.name, account)
+
+
+def _unhealthy(answer: Answer) -> bool:
+    data = decoded(abi.ACCOUNT_DATA, answer, "account data at a supposed price")
+    return data.debt_value_ray > 0 and data.health_factor < WAD
+
+
+def _outcome(found: Found, data: abi.AccountData, price: int) -> Outcome:
+    if not data.debt_value_ray:
+        return NeverByEth(NeverReason.NO_DEBT)
+    if found.outcome is not None:
+        return found.outcome
+    if not found.moves:
+        raise CannotSee("its values do not move with the ETH feeds known here: its ETH price cannot be told")
+    below, above = (
+        decoded(abi.ACCOUNT_DATA, answer, "account data").health_factor for answer in found.around(price)
+    )
+    if abs(above - below) * STEADY <= data.health_factor:
+        return Insensitive(ratio_drop=1 - WAD / data.health_factor, carry_days=None)
+    return NeverByEth(NeverReason.COVERED, "a fall of the other collateral, or of a staking ratio")
+
+
+def _proof(found: Found) -> Proof:
+    if isinstance(found.outcome, LiquidatableBelow | LiquidatableAbove):
+        return Proof(ProofState.PROVED)
+    return Proof(ProofState.NOT_PROVED, "there is no price to prove")
+
+
+def adapters(chain_id: int) -> list[AaveV4]:
+    """One adapter for all spokes of a chain, if it has any."""
+    spokes = SPOKES.get(chain_id, ())
+    return [AaveV4(spokes, ETH_FEEDS.get(chain_id, frozenset()))] if spokes else []

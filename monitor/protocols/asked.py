@@ -1,0 +1,133 @@
+"""Liquidation prices without a formula of ours: the contract itself is asked at supposed ETH prices.
+
+For protocols whose arithmetic is not restated here. Each answer is the contract's own, with the ETH
+feeds overridden in one `eth_call`, so both sides of a price that is found are proved. What is not
+proved is that nothing lies between the samples of the first look.
+
+    sample ticks   o---o---o---o---*---o---o---o      * the price now
+    answers        1   1   0   0   0   0   0   0
+    then           between the last 1 and the first 0, ever finer, down to neighbouring ticks
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from monitor.errors import CannotSee
+from monitor.lending.outcome import AlreadyLiquidatable, Cluster, LiquidatableAbove, LiquidatableBelow
+from monitor.lending.solver import DEFAULT_RANGE, PriceRange
+from monitor.protocols.base import Answer, Ask, Reading, Supposed, View
+from monitor.protocols.feed_stub import constant_feed
+from monitor.units import Address
+
+SAMPLES_PER_TENFOLD: Final = 6
+SPLIT: Final = 16
+"""Parts that an interval is cut into in one round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A view of a contract that tells whether an account is liquidatable, under any ETH price."""
+
+    view: View
+    feeds: tuple[Address, ...]
+    """Every ETH/USD feed that the contract may read: all are set to the same price."""
+    liquidatable: Callable[[Answer], bool]
+    """Raises `CannotSee` for an answer that means nothing."""
+
+    def at(self, tick: int) -> Supposed:
+        """The question with ETH at `tick`."""
+        code = constant_feed(tick)
+        return Supposed(self.view, tuple((feed, code) for feed in self.feeds))
+
+
+class Found(NamedTuple):
+    """What the asking gave, with the sample answers by tick, for what else they tell."""
+
+    outcome: LiquidatableBelow | LiquidatableAbove | AlreadyLiquidatable | None
+    told: Mapping[int, Answer]
+
+    @property
+    def moves(self) -> bool:
+        """Whether the answers depend on these feeds at all."""
+        return (
+            len({bytes(answer) if isinstance(answer, bytes) else answer for answer in self.told.values()}) > 1
+        )
+
+    def around(self, price: int) -> tuple[Answer, Answer]:
+        """The answers at the samples next to `price`, below and above."""
+        ticks = sorted(self.told)
+        place = ticks.index(price)
+        return self.told[ticks[place - 1]], self.told[ticks[place + 1]]
+
+
+def search(question: Question, price: int, within: PriceRange = DEFAULT_RANGE) -> Reading[Found]:
+    """The nearest change of the contract's answer on either side of `price`. Raises `CannotSee`."""
+    ticks = samples(price, within)
+    asks: list[Ask] = [question.at(tick) for tick in ticks]
+    told = yield asks
+    answers = {tick: question.liquidatable(answer) for tick, answer in zip(ticks, told, strict=True)}
+    heard = dict(zip(ticks, told, strict=True))
+    now, place = answers[price], ticks.index(price)
+    below = _change(ticks[: place + 1][::-1], answers)
+    above = _change(ticks[place:], answers)
+    down = None if below is None else (yield from _narrowed(question, *below, found=not now))
+    up = None if above is None else (yield from _narrowed(question, *above, found=not now))
+    if now:
+        low = within.low if down is None else down + 1
+        return Found(AlreadyLiquidatable(low, within.high if up is None else up - 1), heard)
+    return Found(_outcome(price, down, up), heard)
+
+
+def samples(price: int, within: PriceRange) -> list[int]:
+    """Ticks over the range, evenly by ratio, the price itself among them. Raises `CannotSee`."""
+    if not within.low < price < within.high:
+        raise CannotSee("the ETH price is outside the prices that are searched")
+    ratio = 10 ** (1 / SAMPLES_PER_TENFOLD)
+    found, down, up = {price, within.low, within.high}, price / ratio, price * ratio
+    while down > within.low:
+        found.add(int(down))
+        down /= ratio
+    while up < within.high:
+        found.add(int(up))
+        up *= ratio
+    return sorted(found)
+
+
+def _change(ticks: Sequence[int], answers: dict[int, bool]) -> tuple[int, int] | None:
+    """The last tick that answers as the first one does, and the next: walking away from the price."""
+    for near, far in pairwise(ticks):
+        if answers[near] != answers[far]:
+            return near, far
+    return None
+
+
+def _narrowed(question: Question, near: int, far: int, *, found: bool) -> Reading[int]:
+    """The tick nearest to `near` that answers `found`, knowing that `far` does and `near` does not."""
+    while abs(far - near) > 1:
+        inner = _inner(near, far)
+        asks: list[Ask] = [question.at(tick) for tick in inner]
+        told = yield asks
+        answers = [question.liquidatable(answer) for answer in told]
+        place = next((place for place, answer in enumerate(answers) if answer == found), len(inner))
+        ends = [near, *inner, far]
+        near, far = ends[place], ends[place + 1]
+    return far
+
+
+def _inner(near: int, far: int) -> list[int]:
+    """Ticks strictly between, in the order from `near` to `far`."""
+    width, step = abs(far - near), 1 if far > near else -1
+    parts = min(SPLIT, width)
+    return [near + step * (width * part // parts) for part in range(1, parts)]
+
+
+def _outcome(price: int, down: int | None, up: int | None) -> LiquidatableBelow | LiquidatableAbove | None:
+    if down is not None and (up is None or price - down <= up - price):
+        return LiquidatableBelow(down, Cluster(down, down, single=up is None), up)
+    if up is not None:
+        return LiquidatableAbove(up, Cluster(up, up, single=down is None), down)
+    return None
