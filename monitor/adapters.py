@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from monitor.protocols import aave_v3, compound_v3, crvusd, liquity_v1, liquity_v2, morpho_blue, sky
+from monitor.protocols import aave_v3, aave_v4, compound_v3, crvusd, liquity_v1, liquity_v2, morpho_blue, sky
 from monitor.protocols.base import Adapter
 from monitor.units import Address
 
@@ -19,6 +19,7 @@ def adapters_for(chain_id: int) -> list[Adapter]:
         *liquity_v1.adapters(chain_id),
         *liquity_v2.adapters(chain_id),
         *crvusd.adapters(chain_id),
+        *aave_v4.adapters(chain_id),
     ]
 
 
