@@ -440,6 +440,9 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.emulator = emulator
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that hang up (a poll that is broken off) are nothing to report."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
