@@ -17,6 +17,7 @@ BENCHES = {
     "beacon": "all balances of 2.2 million validators from a beacon node",
     "lending": "account reads encoded and decoded, and a liquidation ladder over a whole market",
     "watch": "a tick with a hundred watched wallets on the local node",
+    "latency": "from a new head to the message that Telegram accepted, with a hundred watched wallets",
     "startup": "how long the command takes to answer, how much memory the idle daemon holds",
 }
 
