@@ -10,6 +10,7 @@ import logging
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from threading import Event
 from types import FrameType
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from alerts.channels.heartbeat import Heartbeat
 from alerts.ports import Channel
 from monitor.adapters import FEEDS, adapters_for
+from monitor.chain.beacon_pool import BeaconNodes
 from monitor.chain.clock import SystemClock
 from monitor.chain.connect import connect, genesis_hash
 from monitor.chain.endpoints import Endpoints
@@ -30,6 +32,7 @@ from monitor.errors import ChainError, NodeError, StoreError
 from monitor.notify import build_channels, start_delivery, start_telegram_commands
 from monitor.ports import Clock
 from monitor.repair import due, repair
+from monitor.sampling import take_sample
 from monitor.store import events, identity, ledger, maintenance, outbox
 from monitor.store.database import Database, open_beside, open_writer
 from monitor.supply.burn import burn_of
@@ -44,6 +47,8 @@ REPAIR_EVERY_S = 30.0
 LOOK_EVERY_S = 10.0
 HEARTBEAT_EVERY_S = 60
 DIGEST_HOUR_UTC = 8
+SAMPLE_EVERY_S = 60
+"""Between looks whether a new epoch is due; a sample is taken once per due epoch."""
 CHECKPOINT_EVERY_S = 3_600
 STALE_HEAD_S = 60
 """Five slots without a block: said once, and again when it is over."""
@@ -64,6 +69,7 @@ class Daemon:
         self._stopping = Event()
         self._wake = Event()
         self._source: Endpoints | None = None
+        self._beacons: BeaconNodes | None = None
         self._trouble: str | None = None
         self._stale = False
         self._health: dict[str, str] = {}
@@ -78,6 +84,8 @@ class Daemon:
         self._wake.set()
         if self._source is not None:
             self._source.abort()
+        if self._beacons is not None:
+            self._beacons.abort()
 
     def run(self) -> None:
         """Run until stopped. Raises ConfigError, StoreError or NodeError when it cannot start."""
@@ -105,7 +113,10 @@ class Daemon:
             counts = (len(watchlist.wallets), len(watchlist.levels), len(watchlist.holdings))
             log.info("watching %d wallets, %d levels, %d holdings", *counts)
         reader = SnapshotReader(source, adapters_for(chain_id), FEEDS.get(chain_id, {}))
-        return Watch(source, reader, watchlist, self._clock, names, lambda _messages: self._deliver.set())
+        stake = self._settings.stake
+        return Watch(
+            source, reader, watchlist, self._clock, names, stake, lambda _messages: self._deliver.set()
+        )
 
     def _loop(self, db: Database, source: Endpoints, watch: Watch) -> None:
         tick = Tick(source, db, self._clock, start_blocks=self._settings.start_blocks, decide=watch.decide)
@@ -210,6 +221,8 @@ class Daemon:
         scheduler.add_listener(_say_job_failure, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
         scheduler.add_job(self._checkpoint, "interval", seconds=CHECKPOINT_EVERY_S, id="checkpoint")
         scheduler.add_job(self._queue_digest, "cron", hour=DIGEST_HOUR_UTC, id="digest")
+        if self._settings.beacon_urls:
+            self._start_sampling(scheduler, running)
         if self._settings.heartbeat_url:
             scheduler.add_job(self._beat, "interval", seconds=HEARTBEAT_EVERY_S, id="heartbeat")
         scheduler.start()
@@ -218,6 +231,20 @@ class Daemon:
     def _checkpoint(self) -> None:
         with open_beside(self._settings.db) as db:
             maintenance.checkpoint(db)
+
+    def _start_sampling(self, scheduler: Any, running: ExitStack) -> None:
+        assert self._source is not None
+        source = self._source
+        nodes = BeaconNodes(self._settings.beacon_urls, self._clock, source.chain_id())
+        running.callback(nodes.close)
+        self._beacons = nodes
+
+        def sample() -> None:
+            with open_beside(self._settings.db) as db:
+                take_sample(db, nodes, source, self._clock)
+
+        now = datetime.now(UTC)
+        scheduler.add_job(sample, "interval", seconds=SAMPLE_EVERY_S, id="issuance", next_run_time=now)
 
     def _queue_digest(self) -> None:
         with open_beside(self._settings.db) as db:

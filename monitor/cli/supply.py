@@ -1,4 +1,4 @@
-"""`ethmon supply`: burn and fees over time frames."""
+"""`ethmon supply`: burn, issuance, net change and fees over time frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from monitor.cli.when import utc
 from monitor.units import format_eth, format_gwei
 
 if TYPE_CHECKING:
-    from monitor.reports.burn import BurnFrame, BurnView
+    from monitor.reports.burn import BurnFrame
+    from monitor.reports.supply import SupplyFrame, SupplyView
     from monitor.store.history import FeeStats
 
 EXACT_COLUMNS = (
@@ -37,11 +38,13 @@ EXACT_COLUMNS = (
 @table_options
 @click.pass_obj
 def supply(app: App, since: str | None, by: str | None, shape: str) -> None:
-    """Burn and fees over any time frame, exact to the wei.
+    """Burn, issuance and net change over any time frame; burn is exact to the wei.
 
-    A frame in which blocks are missing says so: its burn is then a lower bound, marked with ≥.
+    A frame in which blocks are missing says so: its burn is then a lower bound, marked with ≥. Issuance is
+    measured where BEACON_URLS is set, else an estimate, with its interval and what it rests on.
     """
-    from monitor.reports.burn import burn_series, burn_view
+    from monitor.reports.burn import burn_series
+    from monitor.reports.supply import supply_view
     from monitor.store.database import open_reader
     from monitor.store.history import Period
 
@@ -50,46 +53,116 @@ def supply(app: App, since: str | None, by: str | None, shape: str) -> None:
             parts = burn_series(db, since or "30d", Period(by))
             _print_series(parts, shape)
             return
-        view = burn_view(db, since)
+        view = supply_view(db, since, app.settings.stake)
     if shape == "json":
-        click.echo(
-            as_json(
-                {
-                    "block": view.at.number,
-                    "hash": view.at.hash,
-                    "time": utc(view.at.timestamp),
-                    "frames": _records(view.frames),
-                }
-            )
-        )
+        click.echo(as_json(_view_record(view)))
     elif shape == "csv":
-        emit(EXACT_COLUMNS, [_exact(frame) for frame in view.frames], shape)
+        emit(
+            EXACT_COLUMNS + ISSUANCE_COLUMNS, [_exact(one.burn) + _issued(one) for one in view.frames], shape
+        )
     else:
         _print_view(view)
 
 
-def _print_view(view: BurnView) -> None:
-    console().print(
-        f"Block {view.at.number:,}  {view.at.hash}  {utc(view.at.timestamp)}\n",
-        highlight=False,
-        markup=False,
-    )
+def _view_record(view: SupplyView) -> dict[str, object]:
+    columns = EXACT_COLUMNS + ISSUANCE_COLUMNS
+    return {
+        "block": view.at.number,
+        "hash": view.at.hash,
+        "time": utc(view.at.timestamp),
+        "frames": [dict(zip(columns, _exact(one.burn) + _issued(one), strict=True)) for one in view.frames],
+    }
+
+
+def _print_view(view: SupplyView) -> None:
+    head = f"Block {view.at.number:,}  {view.at.hash}  {utc(view.at.timestamp)}\n"
+    console().print(head, highlight=False, markup=False)
     if len(view.frames) == 1:
         _print_one(view.frames[0])
         return
-    seen = [frame for frame in view.frames if frame.totals.blocks]
-    rows = [_summary(frame) for frame in seen if not _same_as_shorter(frame, seen)]
-    emit(
-        ("frame", "blocks", "base burn", "blob burn", "total ETH", "ETH a year", "base fee mean", "seen"),
-        rows,
-        "table",
-    )
+    burns = [frame.burn for frame in view.frames]
+    shown = [one for one in view.frames if one.burn.totals.blocks and not _same_as_shorter(one.burn, burns)]
+    emit(HEADINGS, [_summary(one.burn) + _net_cells(one) for one in shown], "table")
+    for text in _footnotes(view):
+        console().print(text, highlight=False, markup=False)
+
+
+def _footnotes(view: SupplyView) -> list[str]:
+    from monitor.reports.supply import method_words
+
+    found = [""]
+    shown = [one for one in view.frames if one.burn.totals.blocks]
+    found += [f"Issuance ({one.burn.name}): {method_words(one.issuance)}" for one in shown[:1]]
+    if view.barrier is not None and view.barrier.base_with_blobs is not None:
+        side = (
+            ""
+            if view.streak is None
+            else f"; {'above' if view.streak.above else 'below'} it for {view.streak.blocks:,} blocks"
+        )
+        found.append(f"Break-even base fee: {format_gwei(view.barrier.base_with_blobs, 3)} gwei{side}")
+    return found
 
 
 def _same_as_shorter(frame: BurnFrame, frames: Sequence[BurnFrame]) -> bool:
     """A frame that begins before the first stored block repeats the shorter one: it says nothing new."""
-    earlier = [f for f in frames[: list(frames).index(frame)] if f.coverage.starts_late]
-    return frame.coverage.starts_late and bool(earlier)
+    earlier = [one for one in frames[: list(frames).index(frame)] if _reaches_back(one)]
+    return _reaches_back(frame) and bool(earlier)
+
+
+def _reaches_back(frame: BurnFrame) -> bool:
+    return frame.coverage.starts_late or frame.coverage.first == 0
+
+
+HEADINGS = (
+    "frame", "blocks", "base burn", "blob burn", "total ETH", "ETH a year", "base fee mean", "seen", "issued", "net",
+)  # fmt: skip
+ISSUANCE_COLUMNS = (
+    "issuance_low_gwei", "issuance_high_gwei", "issuance_method", "net_low_wei", "net_high_wei", "net_unknown",
+    "hours_of_issuance_burned",
+)  # fmt: skip
+
+
+def _net_cells(one: SupplyFrame) -> tuple[Cell, ...]:
+    from monitor.supply.issuance import Unknown
+
+    issued = "not known" if isinstance(one.issuance, Unknown) else _interval(*_gwei_bounds(one))
+    net = (
+        "not known"
+        if isinstance(one.net, Unknown)
+        else _interval(one.net.low_wei, one.net.high_wei, signed=True)
+    )
+    return (issued, net)
+
+
+def _gwei_bounds(one: SupplyFrame) -> tuple[int, int]:
+    from monitor.supply.issuance import Unknown, bounds_gwei
+
+    assert not isinstance(one.issuance, Unknown)
+    low, high = bounds_gwei(one.issuance)
+    return low * 10**9, high * 10**9
+
+
+def _interval(low: int, high: int, *, signed: bool = False) -> str:
+    """One exact figure, or the middle with half the width."""
+    sign = "+" if signed and low >= 0 else ""
+    if low == high:
+        return f"{sign}{format_eth(low, 4)}"
+    sign = "+" if signed and low + high >= 0 else ""
+    return f"{sign}{format_eth((low + high) // 2, 2)} ±{format_eth((high - low + 1) // 2, 2)}"
+
+
+def _issued(one: SupplyFrame) -> tuple[Cell, ...]:
+    from monitor.reports.supply import method_words
+    from monitor.supply.issuance import Unknown, bounds_gwei
+
+    low, high = (None, None) if isinstance(one.issuance, Unknown) else bounds_gwei(one.issuance)
+    net = (
+        (None, None, one.net.cause)
+        if isinstance(one.net, Unknown)
+        else (str(one.net.low_wei), str(one.net.high_wei), "")
+    )
+    hours = None if one.hours_burned is None else f"{one.hours_burned:.2f}"
+    return (_text(low), _text(high), method_words(one.issuance), *net, hours)
 
 
 def _summary(frame: BurnFrame) -> tuple[Cell, ...]:
@@ -109,9 +182,13 @@ def _summary(frame: BurnFrame) -> tuple[Cell, ...]:
     )
 
 
-def _print_one(frame: BurnFrame) -> None:
+def _print_one(one: SupplyFrame) -> None:
     from monitor.reports.burn import coverage_words
+    from monitor.reports.supply import method_words
 
+    frame = one.burn
+    issued, net = _net_cells(one)
+    unknown = getattr(one.net, "cause", "")
     bound = "" if frame.exact else "≥ "
     yearly = frame.per_year_wei(frame.total_wei)
     lines = [
@@ -121,6 +198,14 @@ def _print_one(frame: BurnFrame) -> None:
         ("Blob burn", f"{_eth(frame.totals.blob_burn_wei, frame.totals.blob_burn_unknown, None)} ETH"),
         ("Total burn", f"{bound}{format_eth(frame.total_wei)} ETH"),
         ("A year at this pace", "-" if yearly is None else f"{format_eth(yearly, 2)} ETH"),
+        (
+            "Issuance",
+            f"{issued} ETH: {method_words(one.issuance)}"
+            if issued != "not known"
+            else f"not known: {method_words(one.issuance)}",
+        ),
+        ("Net change", f"{net} ETH" if net != "not known" else f"not known: {unknown}"),
+        ("Issuance burned", "-" if one.hours_burned is None else f"{one.hours_burned:,.1f} hours' worth"),
         ("Base fee", _fee_words(frame.totals.base_fee)),
         ("Blob base fee", _fee_words(frame.totals.blob_fee)),
     ]
@@ -151,10 +236,6 @@ def _print_series(parts: Sequence[BurnFrame], shape: str) -> None:
         rows,
         "table",
     )
-
-
-def _records(frames: Sequence[BurnFrame]) -> list[dict[str, Cell]]:
-    return [dict(zip(EXACT_COLUMNS, _exact(frame), strict=True)) for frame in frames]
 
 
 def _exact(frame: BurnFrame) -> tuple[Cell, ...]:

@@ -66,6 +66,12 @@ SETTINGS: tuple[Setting, ...] = (
         _CHAIN,
         secret=True,
     ),
+    Setting(
+        "ETHMON_STAKE",
+        "",
+        "active stake for estimates without a beacon node, as ETH@DATE, e.g. 36000000@2026-08-01",
+        _CHAIN,
+    ),
     Setting("ETHMON_POLL_SECONDS", "2", "pause between looks at the head, in seconds", _CHAIN),
     Setting("ETHMON_CALL_SECONDS", "10", "deadline of one node call, in seconds", _CHAIN),
     Setting("ETHMON_DB", "ethmon.db", "SQLite file", _DATA),
@@ -113,6 +119,8 @@ class Settings:
     eth_ws_url: str = ""
     chain_id: int | None = None
     beacon_urls: tuple[str, ...] = ()
+    stake: tuple[int, int] | None = None
+    """Active stake in ETH and the day it was true, in seconds since 1970."""
     poll_seconds: float = 2.0
     call_seconds: float = 10.0
     db: Path = Path("ethmon.db")

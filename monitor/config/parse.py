@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -102,11 +103,24 @@ def _path(name: str, text: str) -> Path:
     return Path(one_line(name, text)).expanduser()
 
 
+def _stake(name: str, text: str) -> tuple[int, int]:
+    amount, _, day = text.strip().replace("_", "").partition("@")
+    try:
+        moment = int(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp())
+        eth = int(amount, 10)
+    except ValueError:
+        eth, moment = 0, 0
+    if not 1 <= eth <= 200_000_000:
+        raise ConfigError(name, "is not a stake and its day.", "Write for instance 36000000@2026-08-01.")
+    return eth, moment
+
+
 _HTTP = ("http", "https")
 PARSERS: dict[str, Parser] = {
     "ETH_RPC_URLS": _urls(*_HTTP),
     "ETH_WS_URL": _url("ws", "wss"),
     "ETHMON_CHAIN_ID": _integer(1, 2**53),
+    "ETHMON_STAKE": _stake,
     "BEACON_URLS": _urls(*_HTTP),
     "ETHMON_POLL_SECONDS": _seconds(0.05, 600),
     "ETHMON_CALL_SECONDS": _seconds(0.1, 600),

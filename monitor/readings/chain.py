@@ -10,6 +10,7 @@ from alerts.model import BlockStamp, CannotSee, Fact, Reading
 from monitor.domain import BlockRow, Reorg
 from monitor.readings.words import age
 from monitor.supply.burn import next_base_fee_wei
+from monitor.supply.issuance import Issuance, Measured, Unknown, bounds_gwei
 from monitor.units import WEI_PER_ETH, WEI_PER_GWEI, BlockNumber, UnixTime, Wei, format_eth, format_gwei
 
 BLOB_FLOOR_DIVISOR = 16
@@ -69,6 +70,33 @@ def burn_reading(burn: WindowBurn, at: BlockStamp) -> Reading:
     )
     value = Decimal(burn.burned_wei) / WEI_PER_ETH
     return Reading("supply.burn_eth", "chain", name, value, at, window_s=burn.window_s, facts=facts)
+
+
+def net_reading(burn: WindowBurn, issued: Issuance, at: BlockStamp) -> Reading:
+    """Issuance less burn in a window, in ETH: the bound nearer to zero, so that only a certain sign alerts.
+
+    An interval that reaches over zero says nothing about the sign: 0.
+    """
+    name, key = f"Supply over {age(burn.window_s)}", "supply.net_change_eth"
+    if isinstance(issued, Unknown):
+        return Reading(key, "chain", name, CannotSee(issued.cause), at, window_s=burn.window_s)
+    if burn.missing or burn.starts_late:
+        return Reading(
+            key, "chain", name, CannotSee("blocks of the window are missing"), at, window_s=burn.window_s
+        )
+    low, high = (bound * WEI_PER_GWEI - burn.burned_wei for bound in bounds_gwei(issued))
+    nearest = low if low > 0 else high if high < 0 else 0
+    facts = (
+        Fact("Between", f"{format_eth(low, 2)} and {format_eth(high, 2)} ETH"),
+        Fact("Burned", f"{format_eth(burn.burned_wei, 4)} ETH"),
+        Fact(
+            "Issuance",
+            "measured" if isinstance(issued, Measured) else f"{issued.method.value}: {issued.anchor}",
+        ),
+    )
+    return Reading(
+        key, "chain", name, Decimal(nearest) / WEI_PER_ETH, at, window_s=burn.window_s, facts=facts
+    )
 
 
 def reorg_reading(reorg: Reorg, at: BlockStamp) -> Reading:

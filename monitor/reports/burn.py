@@ -130,5 +130,6 @@ def _seen_seconds(db: Database, found: stored.Frame, start: UnixTime) -> int:
     if first is None or last is None:
         return 0
     until = stored.time_of(db, last)
-    since = stored.time_of(db, first) if found.coverage.starts_late else start
+    # Before block 0 there was nothing to see: a young chain's rates are over its own age.
+    since = stored.time_of(db, first) if found.coverage.starts_late or first == 0 else start
     return max(0, (until or 0) - (since or 0))

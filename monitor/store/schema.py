@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from monitor.store import alert_tables, position_tables
+from monitor.store import alert_tables, issuance_tables, position_tables
 
 APPLICATION_ID = 0x6574686D
 """'ethm' in the file header: told from any other SQLite file."""
@@ -207,6 +207,11 @@ def ledger(db: Any) -> None:
         db.execute(f"CREATE INDEX rollup_{period}_last_block ON rollup_{period} (last_block)")
 
 
-MIGRATIONS: tuple[Callable[[Any], None], ...] = (ledger, alert_tables.alerting, position_tables.positions)
+MIGRATIONS: tuple[Callable[[Any], None], ...] = (
+    ledger,
+    alert_tables.alerting,
+    position_tables.positions,
+    issuance_tables.issuance,
+)
 VERSION = len(MIGRATIONS)
 """Kept in `PRAGMA user_version`, set in the transaction of each migration."""

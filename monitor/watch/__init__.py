@@ -24,7 +24,7 @@ from monitor.store.database import Database
 from monitor.units import Address, UnixTime
 from monitor.watch.history import PositionHistory
 from monitor.watch.own import fork_readings, own_readings, stamp
-from monitor.watch.readings import chain_readings, wanted_balances, watched_readings
+from monitor.watch.readings import chain_readings, net_readings, wanted_balances, watched_readings
 from monitor.watch.snapshot import Snapshot, SnapshotReader
 from monitor.watchlist import Watchlist
 
@@ -41,6 +41,8 @@ class Watch:
     clock: Clock
     channels: Sequence[str] = ()
     """Names of every channel that is configured."""
+    stake: tuple[int, int] | None = None
+    """ETHMON_STAKE, for issuance without a beacon node."""
     on_messages: Callable[[Sequence[Message]], None] = lambda _messages: None
     """Called after messages were queued, inside the transaction: only to wake somebody."""
     history: PositionHistory = field(default_factory=PositionHistory)
@@ -94,6 +96,7 @@ class Watch:
         readings = [
             *watched_readings(db, snapshot, self.last, self.watchlist, keys=self.history.keys, gone=gone),
             *chain_readings(db, step, self.watchlist.rules, block),
+            *net_readings(db, self.watchlist.rules, self.stake, block),
             *fork_readings(self.source, block),
         ]
         self._judge(db, readings, block)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from alerts.model import BlockStamp, CannotSee, Reading, Rule
 from monitor.chain.follower import Advance
 from monitor.domain import FeedPrice
+from monitor.issued import IssuanceSource
 from monitor.lending.outcome import liquidation_tick
 from monitor.lending.position import Leg, Position, PositionKey, Unseen
 from monitor.readings import chain, happenings
@@ -64,6 +65,18 @@ def chain_readings(db: Database, step: Advance, rules: Sequence[Rule], at: Block
         yield chain.burn_reading(_burn(db, window, at), at)
     if step.reorg is not None:
         yield chain.reorg_reading(step.reorg, at)
+
+
+def net_readings(
+    db: Database, rules: Sequence[Rule], stake: tuple[int, int] | None, at: BlockStamp
+) -> Iterator[Reading]:
+    """Net supply change over the windows that rules ask for: its sign, where the interval has one."""
+    windows = _windows(rules, "supply.net_change_eth")
+    source = IssuanceSource(db, stake) if windows else None
+    for window in sorted(windows):
+        assert source is not None
+        issued = source.issued(UnixTime(at.time - window), UnixTime(at.time))
+        yield chain.net_reading(_burn(db, window, at), issued, at)
 
 
 def _windows(rules: Sequence[Rule], key: str) -> set[int]:

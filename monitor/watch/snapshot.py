@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from alerts.model import CannotSee
 from monitor.chain.endpoints import Endpoints
-from monitor.chain.reader import Reader, events, prove
+from monitor.chain.reader import Reader, events, prove_all
 from monitor.domain import BlockRef, FeedPrice
 from monitor.errors import CannotSee as CannotSeeError
 from monitor.errors import NodeError
-from monitor.lending.position import Position, Proof, Seen, Unseen
+from monitor.lending.position import Position, Proof, Seen
 from monitor.protocols.base import Adapter
 from monitor.protocols.feeds import FeedAnswer, read_feeds
 from monitor.store.positions import EventAt
@@ -65,7 +65,7 @@ class SnapshotReader:
         feeds, balances = self._feeds(at), self._balances(at, balances_of)
         try:
             seen = self.reader.positions(self.source.pinned(at), self.adapters, accounts) if accounts else []
-            seen = [self._proved(at, one, needs_proof, known or {}) for one in seen]
+            seen = self._proved(at, seen, needs_proof, known or {})
             happened = self._events(blocks, frozenset(accounts))
         except NodeError as error:
             log.warning("positions cannot be seen at block %d: %s", at.number, error)
@@ -73,17 +73,25 @@ class SnapshotReader:
         return Snapshot(at, seen, "", feeds, happened, balances)
 
     def _proved(
-        self, at: BlockRef, one: Seen, needs_proof: NeedsProof, known: Mapping[object, Proof]
-    ) -> Seen:
-        if isinstance(one, Unseen):
-            return one
+        self, at: BlockRef, seen: Sequence[Seen], needs_proof: NeedsProof, known: Mapping[object, Proof]
+    ) -> list[Seen]:
+        """With their last proof, and a new one, all in one batch, where that is due."""
+        carried = [
+            replace(one, proof=known[one.key]) if isinstance(one, Position) and one.key in known else one
+            for one in seen
+        ]
         if not self.proves:
-            return one
-        before = known.get(one.key)
-        if before is not None and not needs_proof(at, one):
-            return replace(one, proof=before)
-        adapter = next(adapter for adapter in self.adapters if adapter.key == one.key.protocol)
-        return replace(one, proof=prove(self.source.pinned(at), adapter, one))
+            return list(seen)
+        due = {
+            index: one
+            for index, one in enumerate(carried)
+            if isinstance(one, Position) and (one.key not in known or needs_proof(at, one))
+        }
+        adapters = {adapter.key: adapter for adapter in self.adapters}
+        asked = [(adapters[one.key.protocol], one) for one in due.values()]
+        for (index, one), proof in zip(due.items(), prove_all(self.source.pinned(at), asked), strict=True):
+            carried[index] = replace(one, proof=proof)
+        return carried
 
     def _feeds(self, at: BlockRef) -> dict[str, FeedPrice | CannotSee]:
         if not self.feeds:

@@ -1,0 +1,101 @@
+"""What was issued in a stretch of time, by the best that the store has: samples, else a known stake."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from monitor.store import identity, issuance
+from monitor.store.database import Database
+from monitor.supply.consensus import USUAL
+from monitor.supply.estimate import StakeAnchor, estimate_by_drift
+from monitor.supply.forks import CHAINS, MAINNET
+from monitor.supply.issuance import (
+    Estimated,
+    Issuance,
+    IssuancePoint,
+    Method,
+    Unknown,
+    between,
+    bounds_gwei,
+    running_total,
+)
+from monitor.units import SECONDS_PER_DAY, Gwei, UnixTime, ceil_div, floor_div
+
+LONGEST_TAIL_S = 7_200
+"""After the newest sample, issuance is carried on at the samples' pace for so long and no longer."""
+TAIL_SLACK = 10
+"""In per cent: how far the pace may have changed."""
+BUILT_IN_STAKE = StakeAnchor(
+    UnixTime(1_785_542_400), Gwei(39_000_000 * 10**9), Gwei(34_200_000 * 10**9), Gwei(37_800_000 * 10**9),
+    Gwei(0), "built-in figure: about 36 M ETH active in August 2026, ±5 %",
+)  # fmt: skip
+"""For mainnet without a beacon node and without ETHMON_STAKE."""
+
+
+class IssuanceSource:
+    """Where issuance comes from: the samples, else an anchor."""
+
+    def __init__(self, db: Database, stake: tuple[int, int] | None) -> None:
+        found = issuance.samples(db)
+        self._series = running_total([one.total for one in found], [one.issued for one in found[1:]])
+        chain_id = identity.chain_id(db) or 0
+        self._chain = CHAINS.get(chain_id)
+        self._anchor = _anchor(stake) if stake else BUILT_IN_STAKE if chain_id == MAINNET.chain_id else None
+
+    def issued(self, start: UnixTime, end: UnixTime) -> Issuance:
+        """Of (start, end]."""
+        for points in self._series:
+            found = _with_tail(points, start, end)
+            if not isinstance(found, Unknown):
+                return found
+        return self._estimated(start, end)
+
+    def _estimated(self, start: UnixTime, end: UnixTime) -> Issuance:
+        merge = self._chain.time_of("merge") if self._chain else None
+        if self._anchor is None:
+            return Unknown("no samples of a beacon node (BEACON_URLS) and no known stake (ETHMON_STAKE)")
+        if merge is not None and start < merge:
+            return Unknown("the frame begins before the Merge")
+        return estimate_by_drift(self._anchor, start, end, USUAL)
+
+
+def _with_tail(points: Sequence[IssuancePoint], start: UnixTime, end: UnixTime) -> Issuance:
+    """Measured by the samples; what lies after the newest one is carried on at their pace."""
+    if len(points) < 2:
+        return Unknown("fewer than two samples")
+    newest = points[-1]
+    tail = end - newest.timestamp
+    if tail <= 0:
+        return between(points, start, end)
+    if tail > LONGEST_TAIL_S or start >= newest.timestamp:
+        return Unknown("the newest sample is too old")
+    measured = between(points, start, newest.timestamp)
+    if isinstance(measured, Unknown):
+        return measured
+    low, high = bounds_gwei(measured)
+    tail_low, tail_high = _tail(points, tail)
+    assumption = f"the {tail // 60} min after the newest sample at the same pace, ±{TAIL_SLACK} %"
+    return Estimated(
+        Gwei(low + tail_low), Gwei(high + tail_high), Method.INTERPOLATED, "beacon balances", tail, assumption
+    )
+
+
+def _tail(points: Sequence[IssuancePoint], seconds: int) -> tuple[int, int]:
+    newest = points[-1]
+    first = next(
+        point for point in points if point.timestamp >= newest.timestamp - SECONDS_PER_DAY or point is newest
+    )
+    if first is newest:
+        first = points[-2]
+    issued, span = newest.total_gwei - first.total_gwei, newest.timestamp - first.timestamp
+    ends = (issued * seconds * (100 - TAIL_SLACK), issued * seconds * (100 + TAIL_SLACK))
+    return floor_div(min(ends), span * 100), ceil_div(max(ends), span * 100)
+
+
+def _anchor(stake: tuple[int, int]) -> StakeAnchor:
+    eth, day = stake
+    gwei = Gwei(eth * 10**9)
+    # The registry holds more than what is active: what waits, what left. A tenth more is generous.
+    return StakeAnchor(
+        UnixTime(day), Gwei(gwei * 11 // 10), gwei, gwei, Gwei(0), f"ETHMON_STAKE: {eth:,} ETH active"
+    )

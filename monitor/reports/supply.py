@@ -1,0 +1,114 @@
+"""Burn, issuance and net change over time frames; each issuance figure says how it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from monitor.domain import BlockRef
+from monitor.issued import IssuanceSource
+from monitor.reports.burn import BurnFrame, burn_view
+from monitor.store import history, identity
+from monitor.store.database import Database
+from monitor.supply.barrier import Barrier, Streak, barrier, hours_of_issuance, streak
+from monitor.supply.blobs import schedule_at
+from monitor.supply.burn import BurnTotal, per_year_wei
+from monitor.supply.forks import CHAINS, MAINNET
+from monitor.supply.issuance import (
+    Issuance,
+    Measured,
+    Method,
+    Unknown,
+    bounds_gwei,
+)
+from monitor.supply.total import NetChange, net_change
+from monitor.units import SECONDS_PER_DAY, WEI_PER_GWEI, Wei
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyFrame:
+    """One frame with both sides of the ledger."""
+
+    burn: BurnFrame
+    issuance: Issuance
+    net: NetChange | Unknown
+
+    @property
+    def hours_burned(self) -> Decimal | None:
+        """Hours of issuance that the burn undid, at the middle of the interval."""
+        if isinstance(self.issuance, Unknown):
+            return None
+        low, high = bounds_gwei(self.issuance)
+        return hours_of_issuance(
+            self.burn.total_wei, (low + high) * WEI_PER_GWEI // 2, self.burn.end - self.burn.start
+        )
+
+    def per_year(self, amount: int) -> Wei:
+        """An amount of this frame at the same pace for a year."""
+        return per_year_wei(amount, self.burn.end - self.burn.start)
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyView:
+    """All figures at one block."""
+
+    at: BlockRef
+    frames: Sequence[SupplyFrame]
+    barrier: Barrier | None
+    """Break-even fees at the issuance of the last day; None where that is not known."""
+    streak: Streak | None
+
+
+def supply_view(db: Database, since: str | None, stake: tuple[int, int] | None) -> SupplyView:
+    """The frames of `ethmon supply`. `stake` is ETHMON_STAKE. Raises UsageError, StoreError."""
+    with db.snapshot():
+        view = burn_view(db, since)
+        source = IssuanceSource(db, stake)
+        frames = [_supply_frame(frame, source) for frame in view.frames]
+        day = _supply_frame(burn_view(db, "24h").frames[0], source)
+        fence = _barrier(db, day, view.at)
+        run = None
+        if fence is not None and fence.base_with_blobs is not None:
+            run = streak(history.recent_blocks(db, 5_000), fence.base_with_blobs)
+        return SupplyView(view.at, frames, fence, run)
+
+
+def _supply_frame(frame: BurnFrame, source: IssuanceSource) -> SupplyFrame:
+    issued = source.issued(frame.start, frame.end)
+    if not frame.coverage.complete:
+        return SupplyFrame(frame, issued, Unknown("blocks of the frame are missing"))
+    totals = frame.totals
+    burn = BurnTotal(
+        totals.burn_wei, totals.blob_burn_wei, totals.blocks, totals.burn_unknown, totals.blob_burn_unknown
+    )
+    return SupplyFrame(frame, issued, net_change(issued, burn))
+
+
+def _barrier(db: Database, day: SupplyFrame, at: BlockRef) -> Barrier | None:
+    totals = day.burn.totals
+    schedules = (CHAINS.get(identity.chain_id(db) or 0) or MAINNET).schedules
+    schedule = schedule_at(schedules, at.timestamp)
+    if isinstance(day.issuance, Unknown) or not totals.blocks or schedule is None:
+        return None
+    low, high = bounds_gwei(day.issuance)
+    issued_wei = (low + high) * WEI_PER_GWEI // 2
+    return barrier(
+        issued_wei // totals.blocks,
+        totals.gas_used // totals.blocks,
+        totals.blob_gas_used // totals.blocks,
+        schedule,
+    )
+
+
+def method_words(issued: Issuance) -> str:
+    """`measured`, `estimated ±1.2 % (anchor, age)`, or the cause."""
+    if isinstance(issued, Measured):
+        return "measured"
+    if isinstance(issued, Unknown):
+        return issued.cause
+    middle = issued.middle_gwei
+    share = f" ±{Decimal(issued.spread_gwei) * 100 / abs(middle):.1f} %" if middle else ""
+    if issued.method is Method.INTERPOLATED:
+        return f"measured{share}: {issued.assumption}"
+    return f"estimated{share} by {issued.method.value}: {issued.anchor}, {issued.anchor_age_s // SECONDS_PER_DAY} d old"

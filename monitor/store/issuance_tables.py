@@ -1,0 +1,29 @@
+"""Samples of the consensus layer's balances. One migration; applied by `monitor.store.schema`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_SAMPLE = """
+    CREATE TABLE issuance_sample (
+        slot INTEGER PRIMARY KEY,
+        block_number INTEGER NOT NULL,
+        block_hash TEXT NOT NULL,
+        timestamp INTEGER NOT NULL,
+        deposits_block INTEGER NOT NULL,
+        validators_gwei INTEGER NOT NULL,
+        pending_deposits_gwei INTEGER NOT NULL,
+        builders_gwei INTEGER NOT NULL,
+        finalized INTEGER NOT NULL,
+        issued_gwei INTEGER,
+        unknown TEXT NOT NULL,
+        next_deposit INTEGER,
+        CHECK (issued_gwei IS NULL OR unknown = '')
+    ) STRICT"""
+
+
+def issuance(db: Any) -> None:
+    """One row a sample: all balances, and what was issued since the sample before (NULL: `unknown` says why)."""
+    db.execute(_SAMPLE)
+    db.execute("CREATE INDEX issuance_sample_block_number ON issuance_sample (block_number)")
+    db.execute("CREATE INDEX issuance_sample_timestamp ON issuance_sample (timestamp)")
