@@ -73,6 +73,7 @@ class AaveTest:
         self._values: dict[int, tuple[int, ...]] = {}
         self._sums: dict[int, Sums] = {}
         self._forms: dict[tuple[int, int], Form] = {}
+        self._averages: dict[int, Form] = {}
 
     def at(self, tick: int) -> bool:
         """Whether the contract says liquidatable at `tick`."""
@@ -218,9 +219,13 @@ class AaveTest:
 
     def _average_form(self, average: int) -> Form:
         """Average C - 10000 D."""
-        still = self._parts.still
-        weights = [average] * len(self._parts.thresholds)
-        return self._weighted(weights, -BPS, average * still.collateral - BPS * still.debt)
+        form = self._averages.get(average)
+        if form is None:
+            still = self._parts.still
+            weights = [average] * len(self._parts.thresholds)
+            constant = average * still.collateral - BPS * still.debt
+            form = self._averages[average] = self._weighted(weights, -BPS, constant)
+        return form
 
     def _weighted(self, weights: Sequence[int], debt_weight: int, constant: int) -> Form:
         every = (*weights, *(debt_weight for _ in self._parts.debts))
