@@ -15,7 +15,7 @@ from monitor.domain import BlockRef
 from monitor.errors import CannotSee, EthmonError
 from monitor.lending.morpho import MorphoPosition
 from monitor.lending.position import EventKind, Position, PositionEvent, PositionKey, Seen, Unseen
-from monitor.protocols import morpho_proof
+from monitor.protocols import morpho_opaque, morpho_proof
 from monitor.protocols.asking import decoded
 from monitor.protocols.base import (
     Check,
@@ -66,9 +66,11 @@ class MorphoBlue:
         earlies: list[Reading[Any]] = [attempt(self._reader.authorised(*pair)) for pair in held]
         found = yield from together(readings + earlies)
         markets = dict(zip(ids, found, strict=False))
-        for (pair, position), early in zip(held.items(), found[len(ids) :], strict=True):
-            seen.append(self._judged(*pair, position, markets[pair[1]], early))
-        return seen
+        rows = [
+            self._judged(*pair, position, markets[pair[1]], early)
+            for (pair, position), early in zip(held.items(), found[len(ids) :], strict=True)
+        ]
+        return seen + (yield from together([self._asked(row) for row in rows]))
 
     def _candidates(self, account: Address) -> Sequence[bytes]:
         """Every known market for a new account; for others those where something of theirs was seen."""
@@ -105,13 +107,17 @@ class MorphoBlue:
     # Finding
 
     def searches(self, accounts: Sequence[Address]) -> Sequence[LogSearch]:
-        """Supplies of collateral on behalf of the accounts: nobody borrows without."""
+        """Supplies of collateral on behalf of the accounts, for nobody borrows without; all pre-liquidations."""
         new = [account for account in accounts if account not in self._searched]
         if not new:
             return []
         owners = tuple(address_topic(account) for account in new)
         topics = ((abi.event("SupplyCollateral").topic,), None, None, owners)
-        return [LogSearch(self._deployment.morpho, topics, self._deployment.first_block)]
+        first, factory = self._deployment.first_block, self._deployment.pre_liquidation_factory
+        supplies = LogSearch(self._deployment.morpho, topics, first)
+        if factory is None or self._searched:
+            return [supplies]
+        return [supplies, LogSearch(factory, ((abi.pre_liquidation_created().topic,),), first)]
 
     def learn(self, accounts: Sequence[Address], logs: Sequence[EventLog] | None) -> None:
         """Markets found are known from now on. Where nothing could be searched, the known ones must do."""
@@ -134,9 +140,17 @@ class MorphoBlue:
         except EthmonError as error:
             return Unseen(key, str(error))
 
+    def _asked(self, row: Seen) -> Reading[Seen]:
+        """A row whose oracle does not say what it rests on: its price is found by asking the oracle."""
+        model = row.model if isinstance(row, Position) else None
+        if not isinstance(row, Position) or not isinstance(model, MorphoModel) or not model.market.opaque:
+            return row
+        found = yield from attempt(morpho_opaque.priced(row, model, self._deployment.eth_feeds))
+        return Unseen(row.key, str(found)) if isinstance(found, CannotSee) else found
+
     def checks(self, position: Position) -> Sequence[Check]:
         """`liquidate` itself, tried with the ETH feed on either side: its own test comes before any payment."""
-        return morpho_proof.checks(self._deployment.morpho, position)
+        return morpho_proof.checks(self._deployment.morpho, position, self._deployment.eth_feeds)
 
     # Events
 

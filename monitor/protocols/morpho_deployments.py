@@ -19,6 +19,8 @@ class MorphoDeployment:
     """Loan tokens that are ETH: staking tokens against them do not move with ETH/USD."""
     markets: tuple[bytes, ...] = ()
     pre_liquidation_factory: Address | None = None
+    eth_feeds: frozenset[Address] = frozenset()
+    """ETH/USD feeds that an oracle of unknown make may rest on: it is asked with all of them replaced."""
 
 
 def _ids(*texts: str) -> tuple[bytes, ...]:
@@ -58,6 +60,12 @@ MORPHO_DEPLOYMENTS: dict[int, MorphoDeployment] = {
         eth_tokens=frozenset({Address("0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2")}),
         markets=_MAINNET_MARKETS,
         pre_liquidation_factory=Address("0x6ff33615e792e35ed1026ea7caccf42d9bf83476"),
+        eth_feeds=frozenset(
+            {
+                Address("0x5f4ec3df9cbd43714fe2740f5e3616155c5b8419"),
+                Address("0xc0053f3fbccd593758258334dfce24c2a9a673ad"),
+            }
+        ),
     ),
 }
 """By chain id. Sources: contracts_abi/SOURCES.md."""

@@ -79,6 +79,14 @@ def wiring_of(oracle: Address, answers: Sequence[Answer]) -> OracleWiring:
     return OracleWiring(oracle, scale, *sides)
 
 
+def read_opaque(oracle: Address) -> Reading[OracleAt]:
+    """An oracle of unknown make, as the constant that it answers now. Raises `CannotSee`."""
+    answers = yield [View(oracle, abi.ORACLE_PRICE.encode())]
+    price = decoded(abi.ORACLE_PRICE, answers[0], f"price of oracle {oracle}")
+    nothing, empty = SideWiring(None, 1, ()), SideAnswers(1, ())
+    return OracleAt(OracleWiring(oracle, price, nothing, nothing), price, empty, empty, None)
+
+
 def read_oracle(wiring: OracleWiring) -> Reading[OracleAt]:
     """The oracle's price and its parts, in one round. Raises `CannotSee`."""
     asks: list[Ask] = [View(wiring.oracle, abi.ORACLE_PRICE.encode())]

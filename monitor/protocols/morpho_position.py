@@ -42,6 +42,8 @@ class MarketAt:
     loan: Token
     collateral: Token
     eth_is_loan: bool
+    opaque: bool = False
+    """The oracle says its price and not what it rests on: it must be asked at supposed ETH prices."""
 
     @property
     def view(self) -> MarketView:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from contracts_abi import morpho as abi
@@ -20,14 +20,16 @@ UNPAID: Final = (b"transferFrom reverted", b"transferFrom returned false", b"tra
 LIQUIDATOR: Final = Address("0x" + "11" * 20)
 
 
-def checks(morpho: Address, position: Position) -> Sequence[Check]:
-    """At the tick and one tick on the safe side; nothing where no single feed decides."""
+def checks(morpho: Address, position: Position, eth_feeds: Collection[Address] = ()) -> Sequence[Check]:
+    """At the tick and one tick on the safe side; nothing where no single feed decides.
+
+    `eth_feeds`: what an oracle of unknown make is asked with.
+    """
     model, outcome = position.model, position.outcome
     if not isinstance(model, MorphoModel) or not isinstance(outcome, LiquidatableBelow | LiquidatableAbove):
         return []
-    oracle = model.oracle
-    moving = {feed.address for side in (oracle.base, oracle.quote) for feed in side.feeds if feed.is_eth_usd}
-    if model.early is not None or oracle.eth is None or oracle.eth.address not in moving:
+    moving = set(eth_feeds) if model.market.opaque else _feeds(model)
+    if model.early is not None or not moving:
         return []
     call = abi.LIQUIDATE.encode(model.market.params, position.key.account, 0, 1, b"")
     safe = outcome.tick + (1 if isinstance(outcome, LiquidatableBelow) else -1)
@@ -41,6 +43,13 @@ def checks(morpho: Address, position: Position) -> Sequence[Check]:
         )
         for tick, expected in ((outcome.tick, True), (safe, False))
     ]
+
+
+def _feeds(model: MorphoModel) -> set[Address]:
+    """The ETH/USD feeds of the oracle; none where a feed that only follows ETH decides."""
+    oracle = model.oracle
+    moving = {feed.address for side in (oracle.base, oracle.quote) for feed in side.feeds if feed.is_eth_usd}
+    return moving if oracle.eth is not None and oracle.eth.address in moving else set()
 
 
 def _was_liquidatable(answer: Answer) -> bool:

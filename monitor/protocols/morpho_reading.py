@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from contracts_abi import morpho as abi
 from monitor.domain import BlockRef
 from monitor.errors import CannotSee
 from monitor.lending.morpho import MorphoMarket, PreLiquidation, accrue
 from monitor.protocols.asking import decoded
-from monitor.protocols.base import Ask, Reading, View, attempt, together
+from monitor.protocols.base import Answer, Ask, Reading, View, attempt, together
 from monitor.protocols.morpho_deployments import MorphoDeployment
 from monitor.protocols.morpho_oracle import (
     NOWHERE,
     OracleAt,
     OracleWiring,
+    read_opaque,
     read_oracle,
     wiring_asks,
     wiring_of,
@@ -31,7 +33,7 @@ class MorphoReader:
         self._deployment = deployment
         self.params: dict[bytes, abi.MarketParams] = {}
         self.early: dict[bytes, list[tuple[Address, abi.PreLiquidationParams]]] = {}
-        self._wirings: dict[Address, OracleWiring] = {}
+        self._wirings: dict[Address, OracleWiring | None] = {}
         self._tokens = TokenBook()
 
     def market(self, market: bytes, at: BlockRef) -> Reading[MarketAt]:
@@ -40,12 +42,11 @@ class MorphoReader:
         answers = yield [View(self._deployment.morpho, abi.MARKET.encode(market)), *self._wiring_asks(params)]
         stored = decoded(abi.MARKET, answers[0], "market")
         oracle = Address(params.oracle)
-        if oracle not in self._wirings:
-            self._wirings[oracle] = wiring_of(oracle, answers[1:])
+        self._learn_wiring(oracle, answers[1:])
         wanted = [Address(params.loan_token), Address(params.collateral_token)]
         readings: list[Reading[Any]] = [
             attempt(self._rate(params, stored)),
-            attempt(read_oracle(self._wirings[oracle])),
+            attempt(self._oracle(oracle)),
             self._tokens.read(wanted),
         ]
         rate, priced, tokens = yield from together(readings)
@@ -55,11 +56,25 @@ class MorphoReader:
             params=params,
             state=accrue(_state(stored, params.lltv), _sound(rate), UnixTime(at.timestamp)),
             borrow_rate=rate,
-            oracle=_sound(priced),
+            oracle=_sound(priced).oracle,
             loan=loan,
             collateral=collateral,
             eth_is_loan=wanted[0] in self._deployment.eth_tokens,
+            opaque=_sound(priced).opaque,
         )
+
+    def _learn_wiring(self, oracle: Address, answers: Sequence[Answer]) -> None:
+        if oracle not in self._wirings:
+            try:
+                self._wirings[oracle] = wiring_of(oracle, answers)
+            except CannotSee:
+                self._wirings[oracle] = None
+
+    def _oracle(self, oracle: Address) -> Reading[_Priced]:
+        wiring = self._wirings[oracle]
+        if wiring is None:
+            return _Priced((yield from read_opaque(oracle)), opaque=True)
+        return _Priced((yield from read_oracle(wiring)), opaque=False)
 
     def _params_of(self, market: bytes) -> Reading[abi.MarketParams]:
         if market not in self.params:
@@ -103,8 +118,16 @@ class MorphoReader:
     def _early_oracle(self, oracle: Address) -> Reading[OracleAt]:
         if oracle not in self._wirings:
             answers = yield wiring_asks(oracle)
-            self._wirings[oracle] = wiring_of(oracle, answers)
-        return (yield from read_oracle(self._wirings[oracle]))
+            self._learn_wiring(oracle, answers)
+        priced = yield from self._oracle(oracle)
+        if priced.opaque:
+            raise CannotSee("the pre-liquidation oracle does not say how it is wired")
+        return priced.oracle
+
+
+class _Priced(NamedTuple):
+    oracle: OracleAt
+    opaque: bool
 
 
 def _state(stored: abi.MarketOf, lltv: int) -> MorphoMarket:

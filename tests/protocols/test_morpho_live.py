@@ -213,11 +213,32 @@ def test_a_short_account_is_liquidated_from_above_and_a_loop_never_has_an_eth_pr
     assert rows[idle].outcome == NeverByEth(NeverReason.NO_DEBT)
 
 
-def test_an_oracle_that_does_not_say_how_it_is_wired_is_a_gap(morpho_net, path):
+def test_an_oracle_that_neither_says_its_wiring_nor_follows_eth_is_a_gap(morpho_net, path):
     account = opened(morpho_net, morpho_net.opaque, 10_000, 0.4)
     row = only(path.seen([account]))
     assert isinstance(row, Unseen)
-    assert "does not say how it is wired" in row.cause
+    assert "no ETH feed is known" in row.cause
+    path.adapter = MorphoBlue(replace(deployment_of(morpho_net), eth_feeds=eth_feeds(morpho_net)))
+    assert "does not move with the ETH feeds" in only(path.seen([account])).cause
+
+
+def eth_feeds(net):
+    return frozenset({Address(net.feeds["ETH"].address.lower())})
+
+
+def test_an_oracle_that_only_follows_eth_is_asked(morpho_net, path):
+    """The same account through an oracle whose wiring is not told: the same price, found another way."""
+    account = opened(morpho_net, morpho_net.weth_usdc, 10_000, 0.4)
+    told = only(path.seen([account]))
+    adapter = MorphoBlue(replace(deployment_of(morpho_net), eth_feeds=eth_feeds(morpho_net)))
+    adapter._reader._wirings[Address(morpho_net.weth_usdc.oracle.address.lower())] = None
+    path.adapter = adapter
+    asked = only(path.seen([account]))
+    assert isinstance(asked.outcome, LiquidatableBelow)
+    assert asked.outcome.tick == told.outcome.tick
+    assert asked.price == told.price
+    assert asked.proof.state is ProofState.PROVED
+    assert prove(path.pinned(), adapter, asked).state is ProofState.PROVED
 
 
 @pytest.mark.parametrize("answer", [0, -1, -(2**255)])
