@@ -87,7 +87,7 @@ class SnapshotReader:
             for index, one in enumerate(carried)
             if isinstance(one, Position) and (one.key not in known or needs_proof(at, one))
         }
-        adapters = {adapter.key: adapter for adapter in self.adapters}
+        adapters = {adapter.key: adapter for adapter in reversed(self.adapters)}
         asked = [(adapters[one.key.protocol], one) for one in due.values()]
         for (index, one), proof in zip(due.items(), prove_all(self.source.pinned(at), asked), strict=True):
             carried[index] = replace(one, proof=proof)
