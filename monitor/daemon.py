@@ -10,15 +10,11 @@ import logging
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from threading import Event
 from types import FrameType
-from typing import Any
 
-from alerts.channels.heartbeat import Heartbeat
 from alerts.ports import Channel
 from monitor.adapters import FEEDS, adapters_for
-from monitor.chain.beacon_pool import BeaconNodes
 from monitor.chain.clock import SystemClock
 from monitor.chain.connect import connect, genesis_hash
 from monitor.chain.endpoints import Endpoints
@@ -26,15 +22,14 @@ from monitor.chain.follower import Advance, Standstill, Wait
 from monitor.chain.member import EndpointHealth
 from monitor.chain.wakeup import Wakeup
 from monitor.config import Settings
-from monitor.digest import digest
 from monitor.domain import Block
-from monitor.errors import ChainError, NodeError, StoreError
+from monitor.errors import BadAnswer, ChainError, NodeError
+from monitor.jobs import Jobs
 from monitor.notify import build_channels, start_delivery, start_telegram_commands
 from monitor.ports import Clock
 from monitor.repair import due, repair
-from monitor.sampling import take_sample
-from monitor.store import events, identity, ledger, maintenance, outbox
-from monitor.store.database import Database, open_beside, open_writer
+from monitor.store import events, identity, ledger
+from monitor.store.database import Database, open_writer
 from monitor.supply.burn import burn_of
 from monitor.tick import Tick
 from monitor.units import format_eth, format_gwei
@@ -45,11 +40,6 @@ log = logging.getLogger("ethmon")
 
 REPAIR_EVERY_S = 30.0
 LOOK_EVERY_S = 10.0
-HEARTBEAT_EVERY_S = 60
-DIGEST_HOUR_UTC = 8
-SAMPLE_EVERY_S = 60
-"""Between looks whether a new epoch is due; a sample is taken once per due epoch."""
-CHECKPOINT_EVERY_S = 3_600
 STALE_HEAD_S = 60
 """Five slots without a block: said once, and again when it is over."""
 STOP_WITHIN_S = 10
@@ -69,14 +59,12 @@ class Daemon:
         self._stopping = Event()
         self._wake = Event()
         self._source: Endpoints | None = None
-        self._beacons: BeaconNodes | None = None
         self._trouble: str | None = None
         self._stale = False
         self._health: dict[str, str] = {}
         self._repair_at = 0.0
         self._look_at = 0.0
         self._deliver = Event()
-        self._channels: Sequence[Channel] = ()
 
     def stop(self) -> None:
         """End after the tick in progress; calls that wait for a node are broken off."""
@@ -84,8 +72,6 @@ class Daemon:
         self._wake.set()
         if self._source is not None:
             self._source.abort()
-        if self._beacons is not None:
-            self._beacons.abort()
 
     def run(self) -> None:
         """Run until stopped. Raises ConfigError, StoreError or NodeError when it cannot start."""
@@ -93,7 +79,7 @@ class Daemon:
             self._source = connect(self._settings, self._clock, identity.chain_id(db))
             identity.bind_chain(db, self._source.chain_id(), genesis_hash(self._source), self._clock.now())
             self._say_start(db)
-            self._channels = channels = build_channels(self._settings)
+            channels = build_channels(self._settings)
             watch = self._watch(self._source, channels)
             with ExitStack() as running:
                 running.callback(self._source.close)
@@ -101,7 +87,7 @@ class Daemon:
                 self._start_wakeup(running)
                 start_delivery(self._settings, channels, self._deliver, running)
                 start_telegram_commands(self._settings, channels, running)
-                self._start_jobs(running)
+                self._jobs(self._source, channels).start(running)
                 self._loop(db, self._source, watch)
         log.info("stopped")
 
@@ -136,6 +122,8 @@ class Daemon:
         try:
             step = tick.run()
         except NodeError as error:
+            if isinstance(error, BadAnswer) and error.endpoint == "node" and self._source is not None:
+                self._source.distrust(error.problem)
             self._in_trouble(db, "node", str(error))
         except ChainError as error:
             self._in_trouble(db, "chain", str(error))
@@ -210,54 +198,15 @@ class Daemon:
             wakeup.start()
             running.callback(wakeup.stop)
 
-    def _start_jobs(self, running: ExitStack) -> None:
-        from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED
-        from apscheduler.schedulers.background import BackgroundScheduler
-
-        scheduler: Any = BackgroundScheduler(
-            timezone="UTC",
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+    def _jobs(self, source: Endpoints, channels: Sequence[Channel]) -> Jobs:
+        return Jobs(
+            self._settings,
+            self._clock,
+            source,
+            [channel.name for channel in channels],
+            self._deliver.set,
+            lambda: self._trouble is None and not self._stale,
         )
-        scheduler.add_listener(_say_job_failure, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
-        scheduler.add_job(self._checkpoint, "interval", seconds=CHECKPOINT_EVERY_S, id="checkpoint")
-        scheduler.add_job(self._queue_digest, "cron", hour=DIGEST_HOUR_UTC, id="digest")
-        if self._settings.beacon_urls:
-            self._start_sampling(scheduler, running)
-        if self._settings.heartbeat_url:
-            scheduler.add_job(self._beat, "interval", seconds=HEARTBEAT_EVERY_S, id="heartbeat")
-        scheduler.start()
-        running.callback(lambda: scheduler.shutdown(wait=True))
-
-    def _checkpoint(self) -> None:
-        with open_beside(self._settings.db) as db:
-            maintenance.checkpoint(db)
-
-    def _start_sampling(self, scheduler: Any, running: ExitStack) -> None:
-        assert self._source is not None
-        source = self._source
-        nodes = BeaconNodes(self._settings.beacon_urls, self._clock, source.chain_id())
-        running.callback(nodes.close)
-        self._beacons = nodes
-
-        def sample() -> None:
-            with open_beside(self._settings.db) as db:
-                take_sample(db, nodes, source, self._clock)
-
-        now = datetime.now(UTC)
-        scheduler.add_job(sample, "interval", seconds=SAMPLE_EVERY_S, id="issuance", next_run_time=now)
-
-    def _queue_digest(self) -> None:
-        with open_beside(self._settings.db) as db:
-            message = digest(db, self._clock.now())
-            outbox.enqueue(db, message, [one.name for one in self._channels], self._clock.now())
-        self._deliver.set()
-
-    def _beat(self) -> None:
-        """Tell the outside that all is well; silence is the alarm."""
-        if self._trouble is None and not self._stale:
-            outcome = Heartbeat(self._settings.heartbeat_url).beat()
-            if outcome.cause:
-                log.warning("%s", outcome.cause)
 
     def _say_start(self, db: Database) -> None:
         assert self._source is not None
@@ -306,10 +255,3 @@ def handle_signals(daemon: Daemon) -> None:
 
 def _summary(health: EndpointHealth) -> str:
     return f"{health.state.value}|{health.last_error or ''}"
-
-
-def _say_job_failure(event: Any) -> None:
-    problem = getattr(event, "exception", None)
-    log.error("job %s failed: %s", event.job_id, type(problem).__name__ if problem else "it was missed")
-    if isinstance(problem, StoreError | NodeError):
-        log.error("%s", problem)

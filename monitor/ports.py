@@ -12,11 +12,17 @@ from monitor.units import BlockHash, BlockNumber, UnixTime
 class Clock(Protocol):
     """Wall clock for records, monotonic clock for waiting."""
 
-    def now(self) -> UnixTime: ...
+    def now(self) -> UnixTime:
+        """Seconds since 1970, UTC."""
+        ...
 
-    def monotonic(self) -> float: ...
+    def monotonic(self) -> float:
+        """Seconds that only ever grow."""
+        ...
 
-    def sleep(self, seconds: float) -> None: ...
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
 
 
 class BlockSource(Protocol):

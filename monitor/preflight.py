@@ -31,7 +31,7 @@ EMPTY_DISK_BYTES = 200 << 20
 FEATURE_LOSS = {
     Feature.CONFIG: "the blob schedule comes from our table",
     Feature.HEADERS: "`backfill --headers` reads whole blocks",
-    Feature.BLOCK_RECEIPTS: "no burn after Glamsterdam",
+    Feature.BLOCK_RECEIPTS: "after Glamsterdam burn costs one more call a block",
     Feature.OVERRIDES: "liquidation prices are not proved",
     Feature.BATCH: "backfill is slow",
     Feature.PIN_BY_HASH: "state is read by number and the hash is checked before and after",

@@ -1,0 +1,117 @@
+"""What runs by the clock beside the head loop. Every job has a connection of its own, and UTC."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from alerts.channels.heartbeat import Heartbeat
+from monitor.chain.beacon_pool import BeaconNodes
+from monitor.chain.connect import adopt_schedule
+from monitor.chain.endpoints import Endpoints
+from monitor.chain.gas_rule import check_gas_rule
+from monitor.chain.verdict import Mismatch
+from monitor.config import Settings
+from monitor.digest import digest
+from monitor.errors import EthmonError
+from monitor.ports import Clock
+from monitor.sampling import take_sample
+from monitor.store import maintenance, outbox
+from monitor.store.database import open_beside
+
+log = logging.getLogger("ethmon")
+
+CHECKPOINT_EVERY_S = 3_600
+CHECK_RULES_EVERY_S = 3_600
+HEARTBEAT_EVERY_S = 60
+DIGEST_HOUR_UTC = 8
+SAMPLE_EVERY_S = 60
+"""Between looks whether a new epoch is due; a sample is taken once per due epoch."""
+
+
+@dataclass
+class Jobs:
+    """The jobs of one daemon."""
+
+    settings: Settings
+    clock: Clock
+    source: Endpoints
+    channels: Sequence[str]
+    deliver: Callable[[], None]
+    """Wakes the delivery thread."""
+    is_well: Callable[[], bool]
+    """Whether the chain is seen and its head is fresh: the heartbeat's condition."""
+
+    def start(self, running: ExitStack) -> None:
+        """Schedule everything; `running` ends it, and breaks off a beacon node's long answer."""
+        from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED
+        from apscheduler.schedulers.background import BackgroundScheduler
+
+        scheduler: Any = BackgroundScheduler(
+            timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        )
+        scheduler.add_listener(_say_failure, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
+        scheduler.add_job(self.checkpoint, "interval", seconds=CHECKPOINT_EVERY_S, id="checkpoint")
+        scheduler.add_job(self.check_rules, "interval", seconds=CHECK_RULES_EVERY_S, id="rules")
+        scheduler.add_job(self.queue_digest, "cron", hour=DIGEST_HOUR_UTC, id="digest")
+        if self.settings.heartbeat_url:
+            scheduler.add_job(self.beat, "interval", seconds=HEARTBEAT_EVERY_S, id="heartbeat")
+        scheduler.start()
+        running.callback(lambda: scheduler.shutdown(wait=True))
+        if self.settings.beacon_urls:
+            self._sample_issuance(scheduler, running)
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the database."""
+        with open_beside(self.settings.db) as db:
+            maintenance.checkpoint(db)
+
+    def check_rules(self) -> None:
+        """Blob schedule and burn rule against what the node charged: forks come while we run."""
+        head = self.source.head()
+        adopt_schedule(self.source, head)
+        block = self.source.block_by_hash(head.hash)
+        verdict = check_gas_rule(self.source, block) if block is not None else None
+        if isinstance(verdict, Mismatch):
+            log.error("base burn is in doubt: %s", verdict.cause)
+
+    def queue_digest(self) -> None:
+        """The daily message."""
+        with open_beside(self.settings.db) as db:
+            outbox.enqueue(db, digest(db, self.clock.now()), self.channels, self.clock.now())
+        self.deliver()
+
+    def beat(self) -> None:
+        """Tell the outside that all is well; silence is the alarm."""
+        if self.is_well():
+            outcome = Heartbeat(self.settings.heartbeat_url).beat()
+            if outcome.cause:
+                log.warning("%s", outcome.cause)
+
+    def _sample_issuance(self, scheduler: Any, running: ExitStack) -> None:
+        nodes = BeaconNodes(self.settings.beacon_urls, self.clock, self.source.chain_id())
+        running.callback(nodes.close)
+
+        def sample() -> None:
+            with open_beside(self.settings.db) as db:
+                take_sample(db, nodes, self.source, self.clock)
+
+        now = datetime.now(UTC)
+        scheduler.add_job(sample, "interval", seconds=SAMPLE_EVERY_S, id="issuance", next_run_time=now)
+        running.callback(nodes.abort)  # before the scheduler waits for its jobs
+
+
+def _say_failure(event: Any) -> None:
+    problem = getattr(event, "exception", None)
+    what = (
+        str(problem)
+        if isinstance(problem, EthmonError)
+        else type(problem).__name__
+        if problem
+        else "it was missed"
+    )
+    log.error("job %s failed: %s", event.job_id, what)
