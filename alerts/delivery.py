@@ -123,7 +123,7 @@ class _Courier:
             claims = self._take(channel.name)
             if not claims:
                 return Drained(sent)
-            outcome = _attempt(channel, self._dispatch(channel.name, claims))
+            outcome = _attempt(channel, self._dispatch(channel, claims))
             self._record(health, claims, outcome)
             if not _is_sent(outcome) and (outcome.verdict is Verdict.RETRY or outcome.scope is Scope.CHANNEL):
                 return Drained(sent, 1, self.outbox.health(channel.name).not_before)
@@ -147,18 +147,18 @@ class _Courier:
         late = self.now() - claim.created_wall
         return int(late) if late >= self.policy.late_after_s else 0
 
-    def _dispatch(self, channel: str, claims: Sequence[Claim]) -> Dispatch:
-        first = claims[0]
+    def _dispatch(self, channel: Channel, claims: Sequence[Claim]) -> Dispatch:
+        first, name = claims[0], channel.name
         if len(claims) > 1:
-            return Dispatch(collapse([claim.message for claim in claims], channel))
+            return Dispatch(collapse([claim.message for claim in claims], name))
         message = first.message
         return Dispatch(
             message,
             late_by_s=self._late_by(first),
             carried_for=first.carried_for,
-            picture=self._picture(message.chart) if message.chart else None,
-            original=self.outbox.original(channel, message.corrects) if message.corrects else None,
-            thread_receipt=self.outbox.thread_receipt(channel, message.thread, first.row),
+            picture=self._picture(message.chart) if message.chart and channel.shows_pictures else None,
+            original=self.outbox.original(name, message.corrects) if message.corrects else None,
+            thread_receipt=self.outbox.thread_receipt(name, message.thread, first.row),
             progress=first.progress,
         )
 

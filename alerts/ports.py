@@ -100,6 +100,11 @@ class Channel(Protocol):
         """As the rules' `channels` call it."""
         ...
 
+    @property
+    def shows_pictures(self) -> bool:
+        """Is it worth drawing one?"""
+        ...
+
     def send(self, dispatch: Dispatch) -> Outcome:
         """Try once, within seconds."""
         ...

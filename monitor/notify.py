@@ -16,6 +16,7 @@ from alerts.ports import Channel
 from monitor.chain.redact import Redactor
 from monitor.config import Settings
 from monitor.errors import ConfigError, EthmonError
+from monitor.reports.alert_chart import chart_renderer
 from monitor.store import incidents
 from monitor.store.database import Synchronous, open_beside
 from monitor.store.outbox import SqliteOutbox, enable_channels
@@ -45,13 +46,14 @@ def start_delivery(settings: Settings, channels: Sequence[Channel], wake: Event,
     stopping = Event()
 
     def work() -> None:
+        chart = chart_renderer(settings.db)
         with open_beside(settings.db, synchronous=Synchronous.FULL) as db:
             outbox = SqliteOutbox(db)
             outbox.release_leases()
             enable_channels(db)
             while not stopping.is_set():
                 try:
-                    serve(outbox, channels, time.time, wake=wake, stopping=stopping)
+                    serve(outbox, channels, time.time, wake=wake, stopping=stopping, chart=chart)
                 except EthmonError as error:
                     log.warning("delivery stopped and starts again: %s", error)
                     stopping.wait(5)

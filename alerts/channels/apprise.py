@@ -25,6 +25,7 @@ class Apprise:
     """
 
     name = "apprise"
+    shows_pictures = False
 
     def __init__(self, urls: Sequence[str]) -> None:
         try:

@@ -50,6 +50,7 @@ class Email:
     """`alerts.ports.Channel` over SMTP. `context` replaces the system's certificate authorities."""
 
     name = "email"
+    shows_pictures = True
 
     def __init__(
         self,

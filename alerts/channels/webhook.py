@@ -32,6 +32,7 @@ class Webhook:
     """
 
     name = "webhook"
+    shows_pictures = False
 
     def __init__(
         self,

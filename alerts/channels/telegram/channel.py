@@ -24,6 +24,7 @@ class Telegram:
     """One bot, one chat. Keeps to Telegram's pace by itself; follows a group that moves."""
 
     name = "telegram"
+    shows_pictures = True
 
     def __init__(
         self,
