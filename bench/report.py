@@ -109,10 +109,10 @@ def line_of(cells: tuple[str, ...], widths: list[int]) -> str:
     ).rstrip()
 
 
-def save(name: str, rows: list[Row]) -> Path:
+def save(name: str, rows: list[Row], folder: Path = CACHE / "bench") -> Path:
     """Keep the rows of one bench as JSON, with the machine and the time they were measured."""
-    path = CACHE / "bench" / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    folder.mkdir(parents=True, exist_ok=True)
     record = {
         "bench": name,
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

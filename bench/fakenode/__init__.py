@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -72,14 +73,21 @@ class FakeNode:
 
 @contextmanager
 def fake_node(
-    *, latency_us: int = 0, item_us: int = 0, mbit: int = 0, gzip: bool = False, now: bool = False
+    *,
+    blocks: int = BLOCKS,
+    latency_us: int = 0,
+    item_us: int = 0,
+    mbit: int = 0,
+    gzip: bool = False,
+    now: bool = False,
 ) -> Iterator[FakeNode]:
     """Start a node on a free port; it ends with the `with` block. Raises NoNodeError.
 
     `now` dates its head now and lets it grow; otherwise the chain is from January 2026 and long.
     """
-    factors = CACHE / "bench" / "factors.csv"
-    command = [str(binary("fakenode")), "--blocks", str(BLOCKS), "--factors", str(factors)]
+    program = binary("fakenode")
+    factors = CACHE / "bench" / f"factors-{os.getpid()}-{blocks}.csv"
+    command = [str(program), "--blocks", str(blocks), "--factors", str(factors)]
     command += ["--latency-us", str(latency_us), "--item-us", str(item_us), "--mbit", str(mbit)]
     command += ["--gzip"] if gzip else []
     command += ["--now"] if now else []
@@ -95,6 +103,7 @@ def fake_node(
             yield FakeNode(port, first, read_truth(first, factors), process.pid)
         finally:
             process.kill()
+            factors.unlink(missing_ok=True)
 
 
 def read_truth(first: int, factors: Path) -> Truth:
