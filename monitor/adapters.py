@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from monitor.protocols import aave_v3, aave_v4, compound_v3, crvusd, liquity_v1, liquity_v2, morpho_blue, sky
+from monitor.protocols import (
+    aave_v3,
+    aave_v4,
+    compound_v3,
+    crvusd,
+    euler_v2,
+    liquity_v1,
+    liquity_v2,
+    morpho_blue,
+    sky,
+)
 from monitor.protocols.base import Adapter
 from monitor.units import Address
 
@@ -20,6 +30,7 @@ def adapters_for(chain_id: int) -> list[Adapter]:
         *liquity_v2.adapters(chain_id),
         *crvusd.adapters(chain_id),
         *aave_v4.adapters(chain_id),
+        *euler_v2.adapters(chain_id),
     ]
 
 

@@ -16,7 +16,6 @@ from monitor.domain import BlockRef
 from monitor.errors import CannotSee
 from monitor.lending.outcome import (
     AlreadyLiquidatable,
-    Insensitive,
     LiquidatableAbove,
     LiquidatableBelow,
     NeverByEth,
@@ -35,7 +34,7 @@ from monitor.lending.position import (
     Unseen,
 )
 from monitor.protocols.aave_v3_deployments import ETH_FEEDS
-from monitor.protocols.asked import Found, Question, search
+from monitor.protocols.asked import Found, Question, classified, search
 from monitor.protocols.asking import decoded
 from monitor.protocols.base import (
     Answer,
@@ -57,8 +56,6 @@ _KINDS: Final = {
     "Withdraw": (EventKind.WITHDRAW, "withdrawnAmount"),
     "Borrow": (EventKind.BORROW, "drawnAmount"),
 }
-STEADY: Final = 10**6
-"""A health factor that moves by less than this part of itself over half the price is a loop's."""
 _PER_VALUE: Final = abi.VALUE_PER_USD // TICKS_PER_USD
 
 
@@ -210,16 +207,11 @@ def _unhealthy(answer: Answer) -> bool:
 def _outcome(found: Found, data: abi.AccountData, price: int) -> Outcome:
     if not data.debt_value_ray:
         return NeverByEth(NeverReason.NO_DEBT)
-    if found.outcome is not None:
-        return found.outcome
-    if not found.moves:
-        raise CannotSee("its values do not move with the ETH feeds known here: its ETH price cannot be told")
-    below, above = (
-        decoded(abi.ACCOUNT_DATA, answer, "account data").health_factor for answer in found.around(price)
-    )
-    if abs(above - below) * STEADY <= data.health_factor:
-        return Insensitive(ratio_drop=1 - WAD / data.health_factor, carry_days=None)
-    return NeverByEth(NeverReason.COVERED, "a fall of the other collateral, or of a staking ratio")
+    return classified(found, price, _health)
+
+
+def _health(answer: Answer) -> int:
+    return decoded(abi.ACCOUNT_DATA, answer, "account data at a supposed price").health_factor
 
 
 def _proof(found: Found) -> Proof:

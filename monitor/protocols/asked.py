@@ -17,13 +17,24 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from monitor.errors import CannotSee
-from monitor.lending.outcome import AlreadyLiquidatable, Cluster, LiquidatableAbove, LiquidatableBelow
+from monitor.lending.outcome import (
+    AlreadyLiquidatable,
+    Cluster,
+    Insensitive,
+    LiquidatableAbove,
+    LiquidatableBelow,
+    NeverByEth,
+    NeverReason,
+    Outcome,
+)
 from monitor.lending.solver import DEFAULT_RANGE, PriceRange
 from monitor.protocols.base import Answer, Ask, Reading, Supposed, View
 from monitor.protocols.feed_stub import constant_feed
-from monitor.units import Address
+from monitor.units import WAD, Address
 
 SAMPLES_PER_TENFOLD: Final = 6
+STEADY: Final = 10**6
+"""A health factor that moves by less than this part of itself over half the price is a loop's."""
 SPLIT: Final = 16
 """Parts that an interval is cut into in one round."""
 
@@ -80,6 +91,21 @@ def search(question: Question, price: int, within: PriceRange = DEFAULT_RANGE) -
         low = within.low if down is None else down + 1
         return Found(AlreadyLiquidatable(low, within.high if up is None else up - 1), heard)
     return Found(_outcome(price, down, up), heard)
+
+
+def classified(found: Found, price: int, health: Callable[[Answer], int]) -> Outcome:
+    """The outcome of an account with debt. `health`: its factor in an answer, 1e18.
+
+    Raises `CannotSee` where nothing moves with the feeds: then they are not what prices the account.
+    """
+    if found.outcome is not None:
+        return found.outcome
+    if not found.moves:
+        raise CannotSee("its values do not move with the ETH feeds known here: its ETH price cannot be told")
+    now, (below, above) = health(found.told[price]), map(health, found.around(price))
+    if abs(above - below) * STEADY <= now:
+        return Insensitive(ratio_drop=1 - WAD / now, carry_days=None)
+    return NeverByEth(NeverReason.COVERED, "a fall of the other collateral, or of a staking ratio")
 
 
 def samples(price: int, within: PriceRange) -> list[int]:
