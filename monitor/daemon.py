@@ -25,6 +25,7 @@ from monitor.config import Settings
 from monitor.domain import Block
 from monitor.errors import BadAnswer, ChainError, NodeError
 from monitor.jobs import Jobs
+from monitor.metrics import serve_metrics
 from monitor.notify import build_channels, start_delivery, start_telegram_commands
 from monitor.ports import Clock
 from monitor.repair import due, repair
@@ -88,6 +89,7 @@ class Daemon:
                 start_delivery(self._settings, channels, self._deliver, running)
                 start_telegram_commands(self._settings, channels, running)
                 self._jobs(self._source, channels).start(running)
+                serve_metrics(self._settings, self._source.health, running)
                 self._loop(db, self._source, watch)
         log.info("stopped")
 
