@@ -12,9 +12,8 @@ read beside the rollups. Every answer says what it could not see (`Coverage`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitor.store import columns, totals
 from monitor.store.database import Database
@@ -28,8 +27,7 @@ _HOURS = columns.from_rollups("rollup_hour", _WITHIN)
 _ROWS = columns.from_blocks("number BETWEEN ?1 AND ?2")
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(NamedTuple):
     """How much of a frame is stored. A total is a total of the frame only where `complete`."""
 
     first: BlockNumber | None
@@ -51,8 +49,7 @@ class Coverage:
         return not (self.missing or self.maybe_missing or self.starts_late or self.ends_early)
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """Totals of the blocks with `start <= time < end`, and how much of them was seen."""
 
     start: UnixTime | None
@@ -62,8 +59,7 @@ class Frame:
     coverage: Coverage
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """Stored blocks of a frame and the nearest stored ones outside it."""
 
     before: BlockNumber | None

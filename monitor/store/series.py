@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from monitor.store import columns, frames, totals
 from monitor.store.database import Database
@@ -18,8 +18,7 @@ _HOURS = _ROLLUP.format(columns=_COLUMNS, table="rollup_hour")
 _DAYS = _ROLLUP.format(columns=_COLUMNS, table="rollup_day")
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
     """One period, cut to the frame; without blocks where nothing is stored in it."""
 
     start: UnixTime
@@ -70,9 +69,9 @@ def _cut(db: Database, start: UnixTime, end: UnixTime) -> _Part:
 def _whole(db: Database, start: UnixTime, end: UnixTime, by: Period) -> dict[UnixTime, _Part]:
     """Periods as the rollups have them: hours, days, or what days add up to."""
     parts: dict[UnixTime, _Part] = {}
-    for time, *row in db.rows(_HOURS if by is Period.HOUR else _DAYS, start, end):
-        at = start_of(by, time)
-        part = _Part(at, end_of(by, at), row[0], row[1], totals.read(row))
+    for row in db.rows(_HOURS if by is Period.HOUR else _DAYS, start, end):
+        at = start_of(by, row[0])
+        part = _Part(at, end_of(by, at), row[1], row[2], totals.read(row[1:]))
         known = parts.get(at)
         parts[at] = _joined(known, part) if known else part
     return parts

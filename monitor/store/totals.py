@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitor.units import (
     WEI_PER_GWEI,
@@ -17,8 +15,7 @@ from monitor.units import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FeeStats:
+class FeeStats(NamedTuple):
     """One fee per block over `blocks` blocks. Where several blocks share an extreme: the lowest."""
 
     blocks: int
@@ -53,8 +50,7 @@ def _both(one: FeeStats | None, other: FeeStats | None) -> FeeStats | None:
     return one.plus(other)
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """Exact sums over `blocks` stored blocks. What is not known is counted, never added as 0.
 
     `*_unknown` counts the blocks that the sum beside it leaves out: `burn_unknown` those whose
@@ -124,11 +120,18 @@ NOTHING = Totals(
 """Of no block at all."""
 
 
-def read(row: Sequence[Any]) -> Totals:
-    """`Totals` of one row of `COLUMNS`, unpacked in their order (a series reads thousands)."""
-    (_, _, blocks, burn_gwei, burn_rest, burn_unknown, blob_gwei, blob_rest, blob_unknown, *row_rest) = row
-    (fee_gas, gas_used, limit_giga, limit_rest, blob_gas_used, *fees) = row_rest
-    (tx_count, tx_unknown, withdrawals, withdrawals_gwei, withdrawals_unknown, *extremes) = fees[6:]
+def read(row: tuple[Any, ...]) -> Totals:
+    """`Totals` of one row of `COLUMNS`, unpacked in their order: a series reads thousands."""
+    # fmt: off
+    (
+        _, _, blocks, burn_gwei, burn_rest, burn_unknown, blob_gwei, blob_rest, blob_unknown,
+        fee_gas, gas_used, limit_giga, limit_rest, blob_gas_used,
+        base_blocks, base_gwei, base_rest, fee_blocks, fee_gwei, fee_rest,
+        tx_count, tx_unknown, withdrawals, withdrawals_gwei, withdrawals_unknown,
+        base_min, base_min_block, base_max, base_max_block, fee_min, fee_min_block, fee_max, fee_max_block,
+    ) = row
+    # fmt: on
+    base_sum, fee_sum = Wei(base_gwei * WEI_PER_GWEI + base_rest), Wei(fee_gwei * WEI_PER_GWEI + fee_rest)
     return Totals(
         blocks,
         Wei(burn_gwei * WEI_PER_GWEI + burn_rest),
@@ -139,16 +142,13 @@ def read(row: Sequence[Any]) -> Totals:
         gas_used,
         Gas(limit_giga * WEI_PER_GWEI + limit_rest),
         blob_gas_used,
-        _fee_stats(fees[:3], extremes[:4]),
-        _fee_stats(fees[3:6], extremes[4:]),
+        FeeStats(base_blocks, base_sum, base_min, base_min_block, base_max, base_max_block)
+        if base_blocks
+        else None,
+        FeeStats(fee_blocks, fee_sum, fee_min, fee_min_block, fee_max, fee_max_block) if fee_blocks else None,
         tx_count,
         tx_unknown,
         withdrawals,
         withdrawals_gwei,
         withdrawals_unknown,
     )
-
-
-def _fee_stats(sums: Sequence[int], extremes: Sequence[Any]) -> FeeStats | None:
-    blocks, gwei, rest = sums
-    return FeeStats(blocks, Wei(gwei * WEI_PER_GWEI + rest), *extremes) if blocks else None

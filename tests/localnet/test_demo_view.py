@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,7 +94,7 @@ def _danger(distance: float, serial: int, liquidated: bool = False) -> Danger:
 
 def _seen(*numbers: int, reorgs: tuple[ReorgRecord, ...] = (), danger: Danger = NO_DANGER) -> Seen:
     rows = tuple(_row(number) for number in sorted(numbers, reverse=True))
-    totals = replace(NOTHING, blocks=len(rows), burn_wei=Wei(len(rows) * 3 * 10**17))
+    totals = NOTHING._replace(blocks=len(rows), burn_wei=Wei(len(rows) * 3 * 10**17))
     return Seen(rows, totals, missing=0, reorgs=reorgs, danger=danger)
 
 
