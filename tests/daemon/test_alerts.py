@@ -33,7 +33,14 @@ def test_a_walk_down_is_one_message_a_level_on_every_channel(market: WatchedMark
 
 
 def _says_what_a_person_needs(text: str) -> None:
-    for part in ("1.17% from liquidation", "proved", "$1,815.00, 0 s old", "Health factor", "WETH", "Last message"):
+    for part in (
+        "1.17% from liquidation",
+        "proved",
+        "$1,815.00, 0 s old",
+        "Health factor",
+        "WETH",
+        "Last message",
+    ):
         assert part in text, text
 
 

@@ -1,6 +1,6 @@
 """`ethmon run` beside a local Aave market, a phone and a mail server: what a user has, all of it real.
 
-    price moves on Anvil --> `ethmon run`, a process --> Bot API emulator, aiosmtpd (STARTTLS, login)
+price moves on Anvil --> `ethmon run`, a process --> Bot API emulator, aiosmtpd (STARTTLS, login)
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from tests.support.telegram_emulator import TOKEN, TelegramEmulator
 
 CHAT = 777
 MAIL_USER, MAIL_PASSWORD = "ethmon", "a-mail-password-of-25-chars"
-OPENED_BEFORE = '[[rule]]\nname = "position changed"\nreading = "position.changed"\nabove = 0\nenabled = false\n'
+OPENED_BEFORE = (
+    '[[rule]]\nname = "position changed"\nreading = "position.changed"\nabove = 0\nenabled = false\n'
+)
 """The whale's own opening moves stand among the first blocks that are read, and are not what is tested."""
 
 
@@ -127,10 +129,13 @@ class WatchedMarket:
     def pass_time(self, seconds: int) -> None:
         """As if everything in the outbox had happened `seconds` earlier."""
         shift = ", ".join(
-            f"'$.{name}', json_extract(health, '$.{name}') - {seconds}" for name in ("failing_since", "not_before")
+            f"'$.{name}', json_extract(health, '$.{name}') - {seconds}"
+            for name in ("failing_since", "not_before")
         )
         with closing(sqlite3.connect(self.database, timeout=10)) as connection, connection:
-            connection.execute(f"UPDATE outbox SET created_at = created_at - {seconds} WHERE state = 'pending'")
+            connection.execute(
+                f"UPDATE outbox SET created_at = created_at - {seconds} WHERE state = 'pending'"
+            )
             connection.execute(
                 f"UPDATE channel SET health = json_set(health, {shift})"
                 " WHERE json_extract(health, '$.failing_since') IS NOT NULL"
