@@ -16,6 +16,7 @@ from monitor.lending.outcome import (
     liquidation_tick,
 )
 from monitor.lending.position import Leg, Position, PositionKey, ProofState, Seen, Unseen
+from monitor.readings.remedies import fixes
 from monitor.readings.words import age, amount, days, dollars, percent, price_words
 from monitor.units import WAD, Address
 
@@ -66,16 +67,16 @@ def _unseen(one: Unseen, name: str, at: BlockStamp) -> Iterator[Reading]:
 
 
 def _seen(position: Position, name: str, at: BlockStamp) -> Iterator[Reading]:
-    facts, fixes = tuple(facts_of(position, at.time)), tuple(_fixes(position))
+    facts, remedies = tuple(facts_of(position, at.time)), tuple(fixes(position))
     value = _distance(position)
     chart = ChartRequest(
         "position", {"subject": subject_of(position.key)}, f"{name}: price and liquidation price"
     )
     links = (Link("Account on Etherscan", f"https://etherscan.io/address/{position.key.account}"),)
-    yield _reading(_DISTANCE, position.key, name, value, at, facts, fixes, links, chart)
+    yield _reading(_DISTANCE, position.key, name, value, at, facts, remedies, links, chart)
     if position.health_factor is not None:
         health = Decimal(position.health_factor) / WAD
-        yield _reading(_HEALTH, position.key, name, health, at, facts, fixes, links, chart)
+        yield _reading(_HEALTH, position.key, name, health, at, facts, remedies, links, chart)
 
 
 def _reading(
@@ -173,16 +174,3 @@ def _side(legs: Sequence[Leg], value: int | None) -> str:
     return (
         ", ".join(parts[:4]) + (f" and {len(parts) - 4} more" if len(parts) > 4 else "") or "none"
     ) + total
-
-
-def _fixes(position: Position) -> Iterator[str]:
-    """Either of these alone makes it safe at the present price; only told when it is not."""
-    remedy = position.remedy
-    if remedy is None:
-        return
-    if remedy.repay and position.debts:
-        leg = position.debts[0]
-        yield f"Repay {amount(remedy.repay, leg.decimals)} {leg.symbol}"
-    if remedy.add and position.collaterals:
-        leg = position.collaterals[0]
-        yield f"Add {amount(remedy.add, leg.decimals)} {leg.symbol}"
