@@ -191,9 +191,14 @@ def test_optimistic_answers_are_no_facts(server: BeaconServer, node: Beacon) -> 
     with pytest.raises(NodeUnavailable, match="optimistically"):
         node.balances(16)
     server.block(16, 15, payload(16, 16))
-    server.answers["/eth/v1/beacon/headers/16"] = as_json({}, execution_optimistic=True)
-    with pytest.raises(NodeError):
+    plain = server.answers["/eth/v1/beacon/headers/16"]
+    assert isinstance(plain, Prepared)
+    optimistic = plain.body.replace(b'"execution_optimistic": false', b'"execution_optimistic": true')
+    server.answers["/eth/v1/beacon/headers/16"] = Prepared(body=optimistic)
+    with pytest.raises(NodeUnavailable, match="optimistically"):
         node.header(16)
+    server.answers["/eth/v1/beacon/headers/16"] = plain
+    assert node.header(16).slot == 16
 
 
 # ---------------------------------------------------------------- several nodes
@@ -380,8 +385,11 @@ def test_the_walk_sums_every_block_and_arrives(server: BeaconServer, node: Beaco
     passed = walk(node, node.header(10), node.header(13))
     assert passed == (340, 7, 2)
     assert walk(node, node.header(13), node.header(13)) == (0, 0, 0)
-    with pytest.raises(NodeError):
+    with pytest.raises(BadAnswer, match="does not descend"):
         walk(node, node.header(13), node.header(11))
+    server.block(12, 10, payload(11, 12))
+    with pytest.raises(BadAnswer, match="does not descend"):
+        walk(node, node.header(12), node.header(13))
 
 
 def test_since_gloas_the_walk_has_no_withdrawals(server: BeaconServer, node: Beacon) -> None:

@@ -228,6 +228,22 @@ def test_the_sweep_tells_the_mean_reward_of_a_made_up_network(seed: int) -> None
     assert figure.spread_gwei < figure.middle_gwei // 8
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_the_sweep_speaks_for_those_it_does_not_see(seed: int) -> None:
+    """Two thousand swept validators stand for ten thousand; proposals fall where chance has them."""
+    rng = np.random.default_rng(seed)
+    period, rounds, validators, swept = 777_600, 3, 10_000, 2_000
+    earned = 22 * period // 10 + rng.poisson(0.55, (rounds, validators)) * 35_000_000
+    tally = SweepTally()
+    for turn in range(rounds + 1):
+        amounts = earned[turn - 1] if turn else earned[0]
+        tally.add(Payout(index, int(amounts[index]), turn * period + index) for index in range(swept))
+    stake = validators * 32 * ETH
+    figure = sweep_estimate(tally, rounds * period, stake, stake, offline_permille=(0, 0))
+    assert figure.low_gwei <= int(earned.sum()) <= figure.high_gwei
+    assert 0 < figure.spread_gwei < figure.middle_gwei // 10
+
+
 def test_the_sweep_counts_only_what_is_a_reward_of_a_known_period() -> None:
     tally = SweepTally()
     tally.add([Payout(1, 100, 0), Payout(2, 32 * ETH, 0), Payout(BUILDER_BIT | 1, 100, 0)])

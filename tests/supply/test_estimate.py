@@ -1,0 +1,133 @@
+"""The bookkeeping estimate against a stake that moves as freely as the protocol's queues allow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.supply.consensus import Participation, ParticipationRange, issuance_ratio, max_issuance_per_epoch
+from monitor.supply.estimate import Flow, StakeAnchor, StakeRules, estimate, estimate_by_drift
+
+ETH = 10**9
+RULES = StakeRules(384, 256 * ETH, 256 * ETH, 4, 20)
+LOW = Participation(*[Fraction(98, 100)] * 4)
+HIGH = Participation(*[Fraction(1)] * 4)
+RANGE = ParticipationRange(LOW, HIGH, "test")
+
+
+@dataclass
+class Layer:
+    """A consensus layer in whole sums, epoch by epoch."""
+
+    active: int
+    queue: list[list[int]] = field(default_factory=list)
+    """Deposits that wait: age in epochs, gwei."""
+    leaving: list[list[int]] = field(default_factory=list)
+    """Exited stake: age in epochs, gwei."""
+    excess: int = 0
+    """Rewards on top of full validators, until they are swept."""
+    issued: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.active + self.excess + sum(gwei for _, gwei in self.queue + self.leaving)
+
+    def epoch(self, deposit: int, exits: int, lag: int, compounding: int, ratio: Fraction, sweep: int) -> int:
+        """One epoch; what was paid out."""
+        reward = int(max_issuance_per_epoch(self.active) * ratio)
+        self.issued += reward
+        self.active += reward * compounding // 100
+        self.excess += reward - reward * compounding // 100
+        self._enter(deposit)
+        exits = min(exits, self.active // 2)
+        self.active -= exits
+        self.leaving.append([0, exits])
+        return self._pay(lag, sweep)
+
+    def _enter(self, deposit: int) -> None:
+        room = RULES.entry_gwei
+        for entry in self.queue:
+            entry[0] += 1
+            if entry[0] > RULES.entry_lag_epochs - 1 or room < RULES.entry_gwei:
+                moved = min(room, entry[1])
+                entry[1] -= moved
+                room -= moved
+                self.active += moved
+        self.queue = [entry for entry in self.queue if entry[1]]
+        if deposit:
+            self.queue.append([0, deposit])
+
+    def _pay(self, lag: int, sweep: int) -> int:
+        paid = self.excess * sweep // 100
+        self.excess -= paid
+        for entry in self.leaving:
+            entry[0] += 1
+        paid += sum(gwei for age, gwei in self.leaving if age >= lag)
+        self.leaving = [entry for entry in self.leaving if entry[0] < lag]
+        return paid
+
+
+epochs = st.tuples(
+    st.sampled_from([0, 0, 32, 256, 3_000]),  # deposit, ETH
+    st.integers(0, 256),  # exits, ETH
+    st.sampled_from([0, 0, 3, 100]),  # part of the excess that is swept, percent
+)
+
+
+@settings(max_examples=300)
+@given(
+    history=st.lists(epochs, min_size=1, max_size=60),
+    lag=st.integers(1, RULES.exit_lag_epochs),
+    compounding=st.integers(0, 100),
+    share=st.integers(980, 1000),
+    stretch=st.integers(1, 8),
+    waiting=st.integers(0, 5_000),
+    may_leave=st.booleans(),
+)
+def test_the_truth_is_inside_whatever_the_queues_do(
+    history: list[tuple[int, int, int]],
+    lag: int,
+    compounding: int,
+    share: int,
+    stretch: int,
+    waiting: int,
+    may_leave: bool,
+) -> None:
+    """A small network, so that 256 ETH an epoch moves its stake as years do on mainnet.
+
+    Where nobody may leave, the lower bound has no slack from exits: entries alone must hold it.
+    """
+    rules = RULES if may_leave else RULES._replace(exit_gwei=0)
+    layer = Layer(2_000 * ETH, queue=[[9, waiting * ETH]] if waiting else [])
+    anchor = StakeAnchor(0, layer.total, layer.active, layer.active, waiting * ETH, "test")
+    ratio = issuance_ratio(Participation(*[Fraction(share, 1000)] * 4))
+    flows: list[Flow] = []
+    for start in range(0, len(history), stretch):
+        part = history[start : start + stretch]
+        paid = sum(
+            layer.epoch(deposit * ETH, exits * ETH * may_leave, lag, compounding, ratio, sweep)
+            for deposit, exits, sweep in part
+        )
+        entered = sum(deposit * ETH for deposit, _, _ in part)
+        flows.append(Flow(384 * len(part), entered, paid))
+        figure = estimate(anchor, [], flows, RANGE, rules)
+        assert figure.low_gwei <= layer.issued <= figure.high_gwei
+        drift = estimate_by_drift(anchor, 0, sum(flow.seconds for flow in flows), RANGE, rules)
+        assert drift.low_gwei <= layer.issued <= drift.high_gwei
+    expected = anchor.total_gwei + layer.issued + sum(f.deposits_gwei - f.withdrawals_gwei for f in flows)
+    assert layer.total == expected
+
+
+def test_the_interval_is_no_wider_than_the_queues_allow() -> None:
+    """Nothing came and nothing left: only what may be on its way out widens the lower bound."""
+    anchor = StakeAnchor(0, 36_000_000 * ETH, 36_000_000 * ETH, 36_000_000 * ETH, 0, "test")
+    full = ParticipationRange(HIGH, HIGH, "full")
+    quiet = estimate(anchor, [], [Flow(384 * 10, 0, 0)], full, RULES)
+    perfect = 10 * max_issuance_per_epoch(36_000_000 * ETH)
+    assert quiet.high_gwei - perfect < perfect // 100
+    assert perfect - quiet.low_gwei < perfect // 100
+    entering = estimate(anchor, [], [Flow(384 * 10, 2_560 * ETH, 0)] * 10, full, RULES)
+    assert entering.high_gwei > quiet.high_gwei * 10
