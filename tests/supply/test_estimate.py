@@ -131,3 +131,18 @@ def test_the_interval_is_no_wider_than_the_queues_allow() -> None:
     assert perfect - quiet.low_gwei < perfect // 100
     entering = estimate(anchor, [], [Flow(384 * 10, 2_560 * ETH, 0)] * 10, full, RULES)
     assert entering.high_gwei > quiet.high_gwei * 10
+
+
+def test_a_year_of_compounding_stays_inside() -> None:
+    """Every reward becomes stake: the upper bound grows with it."""
+    start = 1_000_000 * ETH
+    active, issued = start, 0
+    for _ in range(365 * 225):
+        reward = max_issuance_per_epoch(active)
+        active, issued = active + reward, issued + reward
+    anchor = StakeAnchor(0, start, start, start, 0, "test")
+    full = ParticipationRange(HIGH, HIGH, "full")
+    idle = RULES._replace(entry_gwei=0, exit_gwei=0)
+    figure = estimate(anchor, [], [Flow(86_400, 0, 0)] * 365, full, idle)
+    assert figure.low_gwei < issued <= figure.high_gwei
+    assert figure.high_gwei - issued < issued // 100
