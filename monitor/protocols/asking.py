@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from contracts_abi.call import Call
 from contracts_abi.interface import AbiError
 from monitor.errors import CannotSee
 from monitor.protocols.base import Answer, Refusal
+from monitor.units import Address
 
 T = TypeVar("T")
+
+NOWHERE: Final = Address("0x" + "0" * 40)
+"""What contracts answer for "none"."""
+ANYONE: Final = Address("0x" + "11" * 20)
+"""Who asks where it must be somebody: an account without funds or rights."""
 
 
 def decoded(call: Call[T], answer: Answer, what: str) -> T:
@@ -30,3 +36,17 @@ def decoded_or_none(call: Call[T], answer: Answer) -> T | None:
         return call.decode(answer)
     except AbiError:
         return None
+
+
+def sound(value: T | CannotSee) -> T:
+    """The value, or its `CannotSee` raised."""
+    if isinstance(value, CannotSee):
+        raise value
+    return value
+
+
+def went_through(answer: Answer) -> bool:
+    """Whether a call that returns nothing did not revert."""
+    return not isinstance(answer, Refusal) or (
+        not answer.data and answer.cause.startswith("it answers nothing")
+    )

@@ -16,7 +16,7 @@ from monitor.protocols.asking import decoded
 from monitor.protocols.base import Answer, Ask, Reading, View, attempt, together
 from monitor.protocols.comet_feeds import FeedBook, Wiring, read_leaves
 from monitor.protocols.compound_deployments import CometDeployment
-from monitor.protocols.feeds import FeedAnswer, follows_eth
+from monitor.protocols.feeds import FeedAnswer, eth_feed, follows_eth
 from monitor.protocols.tokens import Token, TokenBook
 from monitor.units import Address, UnixTime
 
@@ -112,7 +112,7 @@ def _assembled(deployment: CometDeployment, terms: Terms, parts: _Parts) -> Come
     feeds = {key: leaf for key, leaf in parts.leaves.items() if isinstance(leaf, FeedAnswer)}
     answers = {key: leaf for key, leaf in parts.leaves.items() if isinstance(leaf, int)}
     answers |= {key: feed.answer for key, feed in feeds.items()}
-    eth = _eth_feed(list(feeds.values()))
+    eth = eth_feed(feeds.values())
     recipes: list[Recipe] = []
     unpriced: dict[int, str] = {}
     for place, (wiring, price) in enumerate(zip(parts.wirings, parts.prices, strict=True), start=-1):
@@ -124,12 +124,6 @@ def _assembled(deployment: CometDeployment, terms: Terms, parts: _Parts) -> Come
     tokens = {address: token for address, token in parts.tokens.items() if isinstance(token, Token)}
     market = _market(terms, recipes)
     return CometAt(deployment, terms, market, answers, eth, feeds, tokens, unpriced)
-
-
-def _eth_feed(feeds: Sequence[FeedAnswer]) -> FeedAnswer | None:
-    sound = [feed for feed in feeds if feed.answer > 0]
-    own = [feed for feed in sound if feed.is_eth_usd]
-    return next(iter(own or [feed for feed in sound if follows_eth(feed.description)]), None)
 
 
 def _followers(feeds: Mapping[str, FeedAnswer], eth: FeedAnswer | None) -> dict[str, Recipe]:

@@ -12,7 +12,7 @@ from monitor.errors import CannotSee, EthmonError
 from monitor.lending.comet import CometAccount, Held, accrued
 from monitor.lending.outcome import LiquidatableAbove, LiquidatableBelow
 from monitor.lending.position import EventKind, Position, PositionEvent, PositionKey, Seen, Unseen
-from monitor.protocols.asking import decoded, decoded_or_none
+from monitor.protocols.asking import ANYONE, decoded, decoded_or_none, went_through
 from monitor.protocols.base import (
     Answer,
     Check,
@@ -31,7 +31,6 @@ from monitor.protocols.compound_reading import CometAt, CometReader
 from monitor.protocols.feed_stub import constant_feed
 from monitor.units import Address, UnixTime
 
-LIQUIDATOR: Final = Address("0x" + "11" * 20)
 _KINDS: Final = {
     "Supply": (EventKind.REPAY, "dst", None),
     "Withdraw": (EventKind.BORROW, "src", None),
@@ -140,7 +139,7 @@ class CompoundV3:
         if model.at.eth is None:
             return []
         feeds = [feed.address for feed in model.at.feeds.values() if feed.is_eth_usd]
-        call = abi.ABSORB.encode(LIQUIDATOR, [position.key.account])
+        call = abi.ABSORB.encode(ANYONE, [position.key.account])
         safe = outcome.tick + (1 if isinstance(outcome, LiquidatableBelow) else -1)
         return [
             Check(
@@ -148,7 +147,7 @@ class CompoundV3:
                 {feed: Substitute(code=constant_feed(tick)) for feed in feeds},
                 _was_absorbed,
                 expected,
-                LIQUIDATOR,
+                ANYONE,
             )
             for tick, expected in ((outcome.tick, True), (safe, False))
         ]
@@ -199,11 +198,8 @@ def adapters(chain_id: int) -> list[CompoundV3]:
 
 
 def _was_absorbed(answer: Answer) -> bool:
-    """`absorb` returns nothing: an empty answer that did not revert is success."""
-    if not isinstance(answer, Refusal):
+    if went_through(answer):
         return True
-    if answer.data[:4] == abi.NOT_LIQUIDATABLE:
+    if isinstance(answer, Refusal) and answer.data[:4] == abi.NOT_LIQUIDATABLE:
         return False
-    if not answer.data and "answers nothing" in answer.cause:
-        return True
-    raise CannotSee(f"absorb failed for another reason: {answer.cause}")
+    raise CannotSee("absorb failed for another reason than the account's health")

@@ -26,7 +26,7 @@ from monitor.lending.position import (
     Seen,
     Unseen,
 )
-from monitor.protocols.asking import decoded
+from monitor.protocols.asking import decoded, sound
 from monitor.protocols.base import Check, EventFilter, EventLog, Reading, View, attempt, together
 from monitor.protocols.tokens import Token, TokenBook
 from monitor.units import TICKS_PER_USD, WAD, Address, Wad, floor_div, format_fixed
@@ -116,9 +116,7 @@ class CrvUsd:
         token = Address(decoded(abi.COLLATERAL_TOKEN, answers[1], "collateral of the market"))
         readings: list[Reading[Any]] = [_price(amm), _ratio(market.ratio_token), self._tokens.read([token])]
         price, ratio, tokens = yield from together(readings)
-        if isinstance(tokens[token], CannotSee):
-            raise tokens[token]
-        return _MarketAt(market, amm, price, ratio, tokens[token])
+        return _MarketAt(market, amm, price, ratio, sound(tokens[token]))
 
     def _row(
         self, market: CrvUsdMarket, around: _MarketAt | CannotSee, account: Address

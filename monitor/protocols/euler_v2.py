@@ -28,7 +28,7 @@ from monitor.lending.position import (
 )
 from monitor.protocols.aave_v3_deployments import ETH_FEEDS
 from monitor.protocols.asked import Found, Question, classified, search
-from monitor.protocols.asking import decoded
+from monitor.protocols.asking import decoded, sound
 from monitor.protocols.base import (
     Answer,
     Check,
@@ -113,7 +113,7 @@ class EulerV2:
             raise CannotSee("the vault's answer under an overridden feed is not its own answer")
         in_dollars = unit == abi.US_DOLLAR
         debt = _Debt(
-            owed, floor_div(now.liability, _WAD_PER_TICK) if in_dollars else None, _sound(tokens[asset])
+            owed, floor_div(now.liability, _WAD_PER_TICK) if in_dollars else None, sound(tokens[asset])
         )
         return self._position(place, now, found, eth, collaterals, debt)
 
@@ -144,7 +144,7 @@ class EulerV2:
                 follows_eth=token.symbol.upper().endswith("ETH"),
             )
             for asset, amount, token in zip(
-                assets, amounts, (_sound(tokens[asset]) for asset in assets), strict=True
+                assets, amounts, (sound(tokens[asset]) for asset in assets), strict=True
             )
         )
 
@@ -223,12 +223,6 @@ class _Debt(NamedTuple):
     amount: int
     value: int | None
     token: Token
-
-
-def _sound(token: Token | CannotSee) -> Token:
-    if isinstance(token, CannotSee):
-        raise token
-    return token
 
 
 def _is_violation(found: abi.Liquidity) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -77,3 +77,10 @@ def follows_eth(description: str) -> bool:
     """Whether a feed prices ETH, or a token that follows it, in dollars: STETH / USD, weETH/USD."""
     base, _, quote = description.upper().replace(" ", "").partition("/")
     return base.endswith("ETH") and quote.startswith("USD") and not quote.startswith(("USDC", "USDT", "USDE"))
+
+
+def eth_feed(feeds: Iterable[FeedAnswer]) -> FeedAnswer | None:
+    """The feed that prices are told in: ETH/USD itself, else one that follows it; None: no sound one."""
+    sound = [feed for feed in feeds if feed.answer > 0]
+    own = [feed for feed in sound if feed.is_eth_usd]
+    return next(iter(own or [feed for feed in sound if follows_eth(feed.description)]), None)

@@ -32,7 +32,7 @@ from monitor.lending.position import (
     Seen,
     Unseen,
 )
-from monitor.protocols.asking import decoded, decoded_or_none
+from monitor.protocols.asking import ANYONE, NOWHERE, decoded, decoded_or_none, went_through
 from monitor.protocols.base import (
     Answer,
     Ask,
@@ -50,8 +50,6 @@ from monitor.protocols.feeds import FeedAnswer, feed_answer, feed_asks
 from monitor.protocols.liquity_deployments import LIQUITY_V1, LiquityV1Deployment
 from monitor.units import TICKS_PER_USD, WAD, Address, Wad, floor_div
 
-NATIVE: Final = Address("0x" + "0" * 40)
-LIQUIDATOR: Final = Address("0x" + "11" * 20)
 MARKET: Final = "v1"
 _OPERATIONS: Final[tuple[str, ...]] = (
     "opened",
@@ -183,7 +181,7 @@ class LiquityV1:
         )
         return Position(
             key=self._key(account),
-            collaterals=(Leg(NATIVE, "ETH", trove.coll, 18, worth, follows_eth=True),),
+            collaterals=(Leg(NOWHERE, "ETH", trove.coll, 18, worth, follows_eth=True),),
             debts=(Leg(self._deployment.lusd, "LUSD", trove.debt, 18, owed, follows_eth=False),),
             collateral_value=worth,
             debt_value=owed,
@@ -215,7 +213,7 @@ class LiquityV1:
                 {model.at.price_feed: Substitute(code=constant_feed(tick * WAD_PER_TICK))},
                 _was_liquidated,
                 expected,
-                LIQUIDATOR,
+                ANYONE,
             )
             for tick, expected in ((outcome.tick, True), (safe, False))
         ]
@@ -275,8 +273,8 @@ def adapters(chain_id: int) -> list[LiquityV1]:
 
 
 def _was_liquidated(answer: Answer) -> bool:
-    if not isinstance(answer, Refusal) or (not answer.data and "answers nothing" in answer.cause):
+    if went_through(answer):
         return True
-    if abi.NOTHING_V1 in answer.data:
+    if isinstance(answer, Refusal) and abi.NOTHING_V1 in answer.data:
         return False
-    raise CannotSee(f"liquidate failed for another reason: {answer.cause}")
+    raise CannotSee("liquidate failed for another reason than the trove's ratio")

@@ -18,7 +18,7 @@ from monitor.lending.position import (
     Seen,
     Unseen,
 )
-from monitor.protocols.asking import decoded
+from monitor.protocols.asking import ANYONE, decoded, went_through
 from monitor.protocols.base import (
     Answer,
     Check,
@@ -37,7 +37,6 @@ from monitor.protocols.liquity_v2_position import TroveV2Model, position_of
 from monitor.protocols.liquity_v2_reading import BranchAt, BranchReader
 from monitor.units import TICKS_PER_USD, WAD, Address
 
-LIQUIDATOR: Final = Address("0x" + "11" * 20)
 _WAD_PER_TICK: Final = WAD // TICKS_PER_USD
 _LIQUIDATED: Final = 5
 _OPERATIONS: Final[tuple[str, ...]] = (
@@ -112,7 +111,7 @@ class LiquityV2:
                 {model.at.feed.address: Substitute(code=constant_feed(tick))},
                 _was_liquidated,
                 expected,
-                LIQUIDATOR,
+                ANYONE,
             )
             for tick, expected in ((outcome.tick, True), (outcome.tick + 1, False))
         ]
@@ -187,8 +186,8 @@ def adapters(chain_id: int) -> list[LiquityV2]:
 
 
 def _was_liquidated(answer: Answer) -> bool:
-    if not isinstance(answer, Refusal) or (not answer.data and "answers nothing" in answer.cause):
+    if went_through(answer):
         return True
-    if answer.data[:4] == abi.NOTHING_V2:
+    if isinstance(answer, Refusal) and answer.data[:4] == abi.NOTHING_V2:
         return False
-    raise CannotSee(f"the liquidation failed for another reason: {answer.cause}")
+    raise CannotSee("the liquidation failed for another reason than the trove's ratio")

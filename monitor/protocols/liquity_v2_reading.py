@@ -10,7 +10,7 @@ from contracts_abi import liquity as abi
 from contracts_abi import maker
 from monitor.errors import CannotSee
 from monitor.lending.liquity_v2 import Branch, price_at
-from monitor.protocols.asking import decoded, decoded_or_none
+from monitor.protocols.asking import NOWHERE, decoded, decoded_or_none, sound
 from monitor.protocols.base import Answer, Reading, View, attempt, together
 from monitor.protocols.feeds import FeedAnswer, read_feeds
 from monitor.protocols.liquity_deployments import LiquityV2Branch
@@ -18,7 +18,6 @@ from monitor.protocols.tokens import Token, TokenBook
 from monitor.units import WAD, Address, UnixTime, floor_div
 
 MOST_TROVES: Final = 20_000
-NOWHERE: Final = Address("0x" + "0" * 40)
 
 
 class Registry(NamedTuple):
@@ -105,10 +104,7 @@ class BranchReader:
             _state(registry.manager),
         ]
         parts, tokens, state = yield from together(readings)
-        token = tokens[registry.token]
-        for unsound in (parts, token):
-            if isinstance(unsound, CannotSee):
-                raise unsound
+        parts, token = sound(parts), sound(tokens[registry.token])
         feed, rate = _explained(parts)
         branch = Branch(registry.mcr, UnixTime(state[0]), state[1])
         return BranchAt(self.deployment, registry, branch, feed, rate, parts.price, token)

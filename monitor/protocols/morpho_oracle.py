@@ -9,12 +9,10 @@ from typing import NamedTuple
 from contracts_abi import morpho as abi
 from monitor.errors import CannotSee
 from monitor.lending.morpho_oracle import ChainlinkOracle, OracleInputs, chainlink_oracle
-from monitor.protocols.asking import decoded
+from monitor.protocols.asking import NOWHERE, decoded
 from monitor.protocols.base import Answer, Ask, Reading, View
-from monitor.protocols.feeds import FeedAnswer, feed_answer, feed_asks, follows_eth
+from monitor.protocols.feeds import FeedAnswer, eth_feed, feed_answer, feed_asks, follows_eth
 from monitor.units import Address
-
-NOWHERE = Address("0x" + "0" * 40)
 
 
 class SideWiring(NamedTuple):
@@ -96,7 +94,7 @@ def read_oracle(wiring: OracleWiring) -> Reading[OracleAt]:
     price = decoded(abi.ORACLE_PRICE, answers[0], f"price of oracle {wiring.oracle}")
     split = 1 + len(_side_asks(wiring.base))
     base, quote = _side(wiring.base, answers[1:split]), _side(wiring.quote, answers[split:])
-    found = OracleAt(wiring, price, base, quote, _eth_feed((*base.feeds, *quote.feeds)))
+    found = OracleAt(wiring, price, base, quote, eth_feed((*base.feeds, *quote.feeds)))
     _explained(found)
     return found
 
@@ -117,11 +115,6 @@ def _side(side: SideWiring, answers: Sequence[Answer]) -> SideAnswers:
         for place, feed in enumerate(side.feeds)
     ]
     return SideAnswers(assets, tuple(feeds))
-
-
-def _eth_feed(feeds: Sequence[FeedAnswer]) -> FeedAnswer | None:
-    own = [feed for feed in feeds if feed.is_eth_usd]
-    return next(iter(own or [feed for feed in feeds if follows_eth(feed.description)]), None)
 
 
 def function_of(oracle: OracleAt) -> ChainlinkOracle:

@@ -9,6 +9,7 @@ from contracts_abi import morpho as abi
 from monitor.errors import CannotSee
 from monitor.lending.outcome import LiquidatableAbove, LiquidatableBelow
 from monitor.lending.position import Position
+from monitor.protocols.asking import ANYONE
 from monitor.protocols.base import Answer, Check, Refusal, Substitute, View
 from monitor.protocols.feed_stub import constant_feed
 from monitor.protocols.morpho_position import MorphoModel
@@ -17,7 +18,6 @@ from monitor.units import Address
 HEALTHY: Final = b"position is healthy"
 UNPAID: Final = (b"transferFrom reverted", b"transferFrom returned false", b"transfer reverted", b"no code")
 """What a liquidation without funds fails with once the position was found liquidatable."""
-LIQUIDATOR: Final = Address("0x" + "11" * 20)
 
 
 def checks(morpho: Address, position: Position, eth_feeds: Collection[Address] = ()) -> Sequence[Check]:
@@ -39,7 +39,7 @@ def checks(morpho: Address, position: Position, eth_feeds: Collection[Address] =
             {feed: Substitute(code=constant_feed(tick)) for feed in moving},
             _was_liquidatable,
             expected,
-            LIQUIDATOR,
+            ANYONE,
         )
         for tick, expected in ((outcome.tick, True), (safe, False))
     ]

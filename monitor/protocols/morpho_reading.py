@@ -9,11 +9,10 @@ from contracts_abi import morpho as abi
 from monitor.domain import BlockRef
 from monitor.errors import CannotSee
 from monitor.lending.morpho import MorphoMarket, PreLiquidation, accrue
-from monitor.protocols.asking import decoded
+from monitor.protocols.asking import NOWHERE, decoded, sound
 from monitor.protocols.base import Answer, Ask, Reading, View, attempt, together
 from monitor.protocols.morpho_deployments import MorphoDeployment
 from monitor.protocols.morpho_oracle import (
-    NOWHERE,
     OracleAt,
     OracleWiring,
     read_opaque,
@@ -22,7 +21,7 @@ from monitor.protocols.morpho_oracle import (
     wiring_of,
 )
 from monitor.protocols.morpho_position import Early, MarketAt
-from monitor.protocols.tokens import Token, TokenBook
+from monitor.protocols.tokens import TokenBook
 from monitor.units import Address, UnixTime
 
 
@@ -50,17 +49,17 @@ class MorphoReader:
             self._tokens.read(wanted),
         ]
         rate, priced, tokens = yield from together(readings)
-        loan, collateral = (_sound_token(tokens[token]) for token in wanted)
+        loan, collateral = (sound(tokens[token]) for token in wanted)
         return MarketAt(
             id=market,
             params=params,
-            state=accrue(_state(stored, params.lltv), _sound(rate), UnixTime(at.timestamp)),
+            state=accrue(_state(stored, params.lltv), sound(rate), UnixTime(at.timestamp)),
             borrow_rate=rate,
-            oracle=_sound(priced).oracle,
+            oracle=sound(priced).oracle,
             loan=loan,
             collateral=collateral,
             eth_is_loan=wanted[0] in self._deployment.eth_tokens,
-            opaque=_sound(priced).opaque,
+            opaque=sound(priced).opaque,
         )
 
     def _learn_wiring(self, oracle: Address, answers: Sequence[Answer]) -> None:
@@ -140,16 +139,3 @@ def _state(stored: abi.MarketOf, lltv: int) -> MorphoMarket:
         fee=stored.fee,
         lltv=lltv,
     )
-
-
-def _sound(value: Any) -> Any:
-    """The value, its `CannotSee` raised."""
-    if isinstance(value, CannotSee):
-        raise value
-    return value
-
-
-def _sound_token(token: Token | CannotSee) -> Token:
-    if isinstance(token, CannotSee):
-        raise token
-    return token

@@ -12,14 +12,13 @@ from monitor.errors import CannotSee, EthmonError
 from monitor.lending.maker import OsmPrice, Vault, rate_after_drip, spot_after_poke
 from monitor.lending.outcome import LiquidatableBelow
 from monitor.lending.position import EventKind, Position, PositionEvent, PositionKey, Seen, Unseen
-from monitor.protocols.asking import decoded
+from monitor.protocols.asking import ANYONE, decoded
 from monitor.protocols.base import Answer, Check, EventFilter, EventLog, Reading, Refusal, Substitute, View
 from monitor.protocols.sky_deployments import SKY_DEPLOYMENTS, SkyDeployment
 from monitor.protocols.sky_position import VaultModel, position_of
 from monitor.protocols.sky_reading import IlkAt, SkyReader, VaultPlace, ilk_name
 from monitor.units import WAD, Address, floor_div
 
-KEEPER: Final = Address("0x" + "11" * 20)
 _SAFE: Final = b"Dog/not-unsafe"
 _BEYOND: Final = (
     b"Dog/liquidation-limit-hit",
@@ -77,9 +76,9 @@ class Sky:
         model, outcome = position.model, position.outcome
         if not isinstance(model, VaultModel) or not isinstance(outcome, LiquidatableBelow):
             return []
-        call = abi.BARK.encode(model.place.ilk, model.place.urn, KEEPER)
+        call = abi.BARK.encode(model.place.ilk, model.place.urn, ANYONE)
         return [self._canary(model, outcome.tick)] + [
-            Check(View(self._deployment.dog, call), self._poked(model, eth), _was_barked, expected, KEEPER)
+            Check(View(self._deployment.dog, call), self._poked(model, eth), _was_barked, expected, ANYONE)
             for eth, expected in ((outcome.tick, True), (outcome.tick + 1, False))
         ]
 

@@ -10,13 +10,12 @@ from contracts_abi import maker as abi
 from monitor.domain import BlockRef
 from monitor.errors import CannotSee
 from monitor.lending.maker import Ilk, Osm, Surroundings, Vault, decode_due, decode_feed
-from monitor.protocols.asking import decoded, decoded_or_none
+from monitor.protocols.asking import NOWHERE, decoded, decoded_or_none
 from monitor.protocols.base import Answer, Ask, Reading, StorageAt, View, attempt, to_address, together, uint
 from monitor.protocols.sky_deployments import SkyDeployment
 from monitor.protocols.tokens import Token, TokenBook
 from monitor.units import WAD, Address, BlockNumber, UnixTime
 
-NOBODY = Address("0x" + "0" * 40)
 LOOK_AGAIN = 50
 """Blocks, about ten minutes."""
 _LOW_160 = 2**160 - 1
@@ -80,7 +79,7 @@ class SkyReader:
         owners: list[tuple[Address, Address | None]] = [(account, None) for account in accounts]
         for account, answer in zip(accounts, answers, strict=True):
             proxy = decoded_or_none(abi.PROXY_OF, answer)
-            if proxy not in (None, NOBODY):
+            if proxy not in (None, NOWHERE):
                 owners.append((account, Address(str(proxy))))
         readings = [self._places_of(account, through) for account, through in owners]
         found = yield from together(readings)
@@ -134,7 +133,7 @@ class SkyReader:
         fee = decoded(abi.JUG_ILKS, answers[2], f"fee of {what}")
         if not (vat.rate and terms.mat and fee.duty):
             raise CannotSee(f"vault type {what} is not set up")
-        gem = Address(decoded_or_none(abi.GEM_OF, answers[6]) or NOBODY)
+        gem = Address(decoded_or_none(abi.GEM_OF, answers[6]) or NOWHERE)
         pip = Address(terms.pip)
         osm, ratio, tokens = yield from self._prices(pip, gem)
         return IlkAt(
