@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
+
+from alerts.model import Unit
+from alerts.wording import show, usd
 
 
 def price_words(answer: int, decimals: int) -> str:
@@ -11,20 +14,13 @@ def price_words(answer: int, decimals: int) -> str:
 
 
 def dollars(value: Decimal) -> str:
-    """`$1,780.03`, `$274.0 M`, `$1.03 bn`."""
-    size = abs(value)
-    sign = "-" if value < 0 else ""
-    for unit, name in ((Decimal(10**9), " bn"), (Decimal(10**6), " M")):
-        if size >= unit:
-            return f"{sign}${size / unit:,.2f}{name}"
-    if size >= 1 or size == 0:
-        return f"{sign}${size.quantize(Decimal('0.01'), ROUND_HALF_EVEN):,}"
-    return f"{sign}${size:.4g}"
+    """`$1,780.03`, `$274.00M`, `$1.03B`; cut, never rounded; below a dollar four significant digits."""
+    return usd(value) if abs(value) >= 1 or value == 0 else f"{'-' if value < 0 else ''}${abs(value):.4g}"
 
 
 def percent(part: int, whole: int) -> str:
-    """`4.1 %` of a positive whole."""
-    return f"{Decimal(part) * 100 / Decimal(whole):.1f} %"
+    """`4.77%` of a positive whole, as messages show their readings."""
+    return show(Decimal(part) * 100 / Decimal(whole), Unit.PERCENT)
 
 
 def amount(units: int, decimals: int) -> str:
