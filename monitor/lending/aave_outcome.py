@@ -33,7 +33,16 @@ class Parts:
     @property
     def loop(self) -> bool:
         """ETH against ETH, but for a hundredth."""
-        return self.a >= LOOP_SHARE * (self.a + self.k) and self.b >= LOOP_SHARE * (self.b + self.m)
+        return (
+            bool(self.a and self.b)
+            and self.a >= LOOP_SHARE * (self.a + self.k)
+            and self.b >= LOOP_SHARE * (self.b + self.m)
+        )
+
+    @property
+    def pure_loop(self) -> bool:
+        """ETH against ETH and nothing else: whatever crosses the edge there is rounding."""
+        return bool(self.a and self.b) and not (self.k or self.m)
 
 
 def parts(position: Position, tick: int) -> Parts:
@@ -92,13 +101,14 @@ def classify(
     within: PriceRange = DEFAULT_RANGE,
 ) -> Outcome:
     """The outcome of a position with the ETH feed at `tick`. Raises `CannotSee`."""
-    test = AaveTest(position)
+    now, test = parts(position, tick), AaveTest(position)
+    if now.pure_loop and not test.at(tick):
+        return _insensitive(position, market, tick, staking or {})
     boundary = solve(test, tick, within)
     found = outcome_of(boundary, tick)
     if boundary.liquidatable_now:
         assert found is not None
         return found
-    now = parts(position, tick)
     if not any(holding.amount for holding in position.debts):
         return NeverByEth(NeverReason.NO_DEBT)
     if _is_loop(now, boundary, tick):
@@ -107,13 +117,9 @@ def classify(
 
 
 def _is_loop(now: Parts, boundary: Boundary, tick: int) -> bool:
-    """Only rates and ratios decide: nothing but ETH on both sides, or no crossing anywhere near."""
-    if not (now.a and now.b and now.loop):
-        return False
-    if not (now.k or now.m):
-        return True
+    """Nearly nothing but ETH on both sides, and no crossing anywhere near: only rates and ratios decide."""
     edges = (boundary.first_down, boundary.first_up)
-    return not any(edge is not None and tick / FAR <= edge <= tick * FAR for edge in edges)
+    return now.loop and not any(edge is not None and tick / FAR <= edge <= tick * FAR for edge in edges)
 
 
 def _insensitive(position: Position, market: Market, tick: int, staking: Mapping[int, float]) -> Insensitive:

@@ -141,3 +141,32 @@ def test_distance_is_measured_against_the_price_given() -> None:
     assert distance(below, 200_000_000_000) == pytest.approx(0.11)
     assert distance(AlreadyLiquidatable(1, 2), 5) == 0.0
     assert distance(NeverByEth(NeverReason.NO_DEBT), 5) is None
+
+
+def test_a_cluster_too_dense_to_look_at_is_spanned_not_guessed() -> None:
+    class Dense:
+        """Every other tick of a million is liquidatable, and only what is outside is known at once."""
+
+        def at(self, tick: int) -> bool:
+            return tick < 10**6 or (tick < 2 * 10**6 and tick % 2 == 0)
+
+        def over(self, low: int, high: int) -> bool | None:
+            if low == high or high < 10**6 or low >= 2 * 10**6:
+                return self.at(low)
+            return None
+
+    found = solve(Dense(), 3 * 10**6, PriceRange(1, 10**7))
+    assert found.first_down == 2 * 10**6 - 2
+    assert found.cluster is not None
+    assert (found.cluster.lowest, found.cluster.highest) == (10**6, 2 * 10**6 - 2)
+    assert not found.cluster.single
+
+    class Silent(Dense):
+        """The same, with half a million answers that are all alike in the middle."""
+
+        def at(self, tick: int) -> bool:
+            return tick < 10**6
+
+    quiet = solve(Silent(), 900_000, PriceRange(1, 10**7))
+    assert quiet.cluster is not None
+    assert quiet.cluster.lowest <= 10**6 - 1 <= quiet.cluster.highest
