@@ -33,13 +33,14 @@ def _split(whole: str, rest: str, value: str) -> _Pair:
 
 
 # A fee that exists but whose burn cannot be computed is "unknown"; a fee that does not exist on the
-# fork (base fee before London, blob gas before Cancun) burns nothing and is not unknown.
+# fork (base fee before London, blob gas before Cancun) burns nothing and is not unknown. Nor is a
+# block without blobs, whatever the fee.
 _SUMS: tuple[_Sum | _Pair, ...] = (
     _Sum("blocks", "1"),
     _Pair("burn_gwei", "burn_rem_wei", "burn_gwei", "burn_rem_wei"),
     _Sum("burn_unknown", "base_fee_wei IS NOT NULL AND fee_gas IS NULL"),
     _Pair("blob_burn_gwei", "blob_burn_rem_wei", "blob_burn_gwei", "blob_burn_rem_wei"),
-    _Sum("blob_burn_unknown", "blob_gas_used IS NOT NULL AND blob_base_fee_wei IS NULL"),
+    _Sum("blob_burn_unknown", "blob_gas_used > 0 AND blob_base_fee_wei IS NULL"),
     _Sum("fee_gas", "CASE WHEN base_fee_wei IS NOT NULL THEN fee_gas END"),
     _Sum("gas_used", "gas_used"),
     _split("gas_limit_giga", "gas_limit_rem", "gas_limit"),

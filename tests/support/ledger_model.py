@@ -66,7 +66,7 @@ def totals_of(rows: Iterable[BlockRow]) -> Totals:
         burn_wei=Wei(sum(burn(row) or 0 for row in rows)),
         burn_unknown=sum(row.base_fee_wei is not None and burn(row) is None for row in rows),
         blob_burn_wei=Wei(sum(blob_burn(row) or 0 for row in rows)),
-        blob_burn_unknown=sum(row.blob_gas_used is not None and blob_burn(row) is None for row in rows),
+        blob_burn_unknown=sum(bool(row.blob_gas_used) and blob_burn(row) is None for row in rows),
         fee_gas=Gas(
             sum(
                 (row.gas_used if row.burn_rule is BurnRule.HEADER else row.receipt_gas) or 0 for row in burned
