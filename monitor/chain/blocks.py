@@ -22,7 +22,6 @@ from monitor.units import (
     BlobGas,
     BlockHash,
     BlockNumber,
-    Gas,
     Gwei,
     UnixTime,
     Wei,
@@ -125,6 +124,8 @@ def _counted(transactions: Raw) -> int:
 
 
 _BRACKET = ord("[")
+_HEADER, _RECEIPTS = BurnRule.HEADER, BurnRule.RECEIPTS
+_NO_BLOBS = (None, None, None)
 _LIST = msgspec.json.Decoder(list[Raw])
 _NUMBER = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=0)])
 
@@ -139,53 +140,56 @@ def _ref(json: BlockJson) -> BlockRef:
 
 
 def _block(json: BlockJson, blob_fee: BlobFee) -> Block:
-    """All numbers in one go: one at a time would double the cost of a block."""
+    """All numbers in one go, their units by position: one at a time would double the cost of a block."""
     base_fee, used, excess = json.base_fee_per_gas, json.blob_gas_used, json.excess_blob_gas
+    _check_fields(json)
+    fields = [json.number, json.timestamp, json.gas_limit, json.gas_used]
+    fields += [text for text in (base_fee, used, excess) if text is not None]
+    amounts = [withdrawal.amount for withdrawal in json.withdrawals or ()]
+    values, count = int64s(fields + amounts), len(fields)
+    number, time, gas_limit, gas_used = values[:4]
+    row = BlockRow(
+        number,
+        time,
+        gas_limit,
+        gas_used,
+        None if base_fee is None else values[4],
+        _HEADER if json.block_access_list_hash is None else _RECEIPTS,
+        None,
+        *(_NO_BLOBS if used is None else _blobs(time, values[count - 2], values[count - 1], blob_fee)),
+        *_contents(json, values[count:]),
+    )
+    return Block(BlockRef(number, block_hash(json.hash), block_hash(json.parent_hash), time), row)
+
+
+def _check_fields(json: BlockJson) -> None:
+    """Which fields a block has is a matter of its fork: some go together."""
+    base_fee, used = json.base_fee_per_gas, json.blob_gas_used
     if base_fee is None and (json.difficulty == "0x0" or json.withdrawals_root or used):
         raise ValueError("no base fee, though its fork has one")
-    if (used is None) is not (excess is None):
+    if (used is None) is not (json.excess_blob_gas is None):
         raise ValueError("only one of blobGasUsed and excessBlobGas")
-    texts = [json.number, json.timestamp, json.gas_limit, json.gas_used]
-    texts += [text for text in (base_fee, used, excess) if text is not None]
-    number, timestamp, gas_limit, gas_used, *rest = int64s(texts)
-    time = UnixTime(timestamp)
-    row = BlockRow(
-        BlockNumber(number),
-        time,
-        Gas(gas_limit),
-        Gas(gas_used),
-        None if base_fee is None else Wei(rest[0]),
-        BurnRule.HEADER if json.block_access_list_hash is None else BurnRule.RECEIPTS,
-        None,
-        *_blobs(time, rest, blob_fee, known=used is not None),
-        *_contents(json),
-    )
-    return Block(BlockRef(row.number, block_hash(json.hash), block_hash(json.parent_hash), time), row)
 
 
 def _blobs(
-    time: UnixTime, numbers: list[int], blob_fee: BlobFee, *, known: bool
-) -> tuple[BlobGas | None, BlobGas | None, Wei | None]:
-    """Blob gas used, excess (the last two of `numbers`) and blob base fee."""
-    if not known:
-        return None, None, None
-    used, excess = BlobGas(numbers[-2]), BlobGas(numbers[-1])
+    time: UnixTime, used: BlobGas, excess: BlobGas, blob_fee: BlobFee
+) -> tuple[BlobGas, BlobGas, Wei | None]:
+    """Blob gas used, excess and blob base fee, of a block that has blob fields."""
     fee = blob_fee(time, excess)
     return used, excess, fee if fee is None or fee <= MAX_INT64 else None
 
 
-def _contents(json: BlockJson) -> tuple[int | None, int | None, Gwei | None]:
+def _contents(json: BlockJson, amounts: list[int]) -> tuple[int | None, int | None, Gwei | None]:
     """Counts of transactions and withdrawals, and what was withdrawn."""
     count = transaction_count(json.transactions)
-    withdrawals = json.withdrawals
-    if withdrawals is None:
+    if json.withdrawals is None:
         if json.withdrawals_root is not None and count is not None:
             raise ValueError("a withdrawals root but no withdrawals")
         return count, None, None
-    paid = sum(int64s([withdrawal.amount for withdrawal in withdrawals]))
+    paid = sum(amounts)
     if paid > MAX_INT64:
         raise ValueError("withdrawals of 2**63 gwei or more")
-    return count, len(withdrawals), Gwei(paid)
+    return count, len(amounts), Gwei(paid)
 
 
 def no_blob_fee(_timestamp: UnixTime, _excess: BlobGas) -> Wei | None:

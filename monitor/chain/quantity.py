@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from monitor.units import MAX_INT64, Address, BlockHash
 
@@ -29,8 +30,8 @@ def int64(text: str) -> int:
     return value
 
 
-def int64s(texts: Sequence[str]) -> list[int]:
-    """Several quantities as `int64`, which together take one look at the text instead of one each.
+def int64s(texts: Sequence[str]) -> list[Any]:
+    """Several quantities as `int64`, ints of whatever unit: together they take one look at the text.
 
     Joined text that is alphanumeric ASCII has no sign, space or underscore, so `int` lets only hex
     digits pass, each with at most one "0x", and the count says that each has one.
