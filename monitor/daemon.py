@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from threading import Event
 from types import FrameType
+from typing import TextIO
 
 from alerts.ports import Channel
 from monitor.adapters import FEEDS, adapters_for
@@ -52,9 +53,15 @@ class Daemon:
     """Follows the chain of `settings` into its database until `stop`."""
 
     def __init__(
-        self, settings: Settings, *, clock: Clock | None = None, observer: Observer | None = None
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        observer: Observer | None = None,
+        console: TextIO | None = None,
     ) -> None:
         self._settings = settings
+        self._console = console
         self._clock: Clock = clock or SystemClock()
         self._observer = observer
         self._stopping = Event()
@@ -80,7 +87,7 @@ class Daemon:
             self._source = connect(self._settings, self._clock, identity.chain_id(db))
             identity.bind_chain(db, self._source.chain_id(), genesis_hash(self._source), self._clock.now())
             self._say_start(db)
-            channels = build_channels(self._settings)
+            channels = build_channels(self._settings, self._console)
             watch = self._watch(self._source, channels)
             with ExitStack() as running:
                 running.callback(self._source.close)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Event, Thread
+from typing import TextIO
 
 from alerts.channels.console import Console
 from alerts.delivery import serve
@@ -27,8 +28,11 @@ HELD_S = 3_600
 """One press of Snooze 1 h."""
 
 
-def build_channels(settings: Settings) -> list[Channel]:
-    """Every channel that is configured, the console always. Raises ConfigError naming the setting."""
+def build_channels(settings: Settings, console: TextIO | None = None) -> list[Channel]:
+    """Every channel that is configured, the console always. Raises ConfigError naming the setting.
+
+    `console` takes the place of standard output.
+    """
     found: list[Channel] = []
     if settings.telegram_bot_token or settings.telegram_chat_id:
         found.append(_telegram(settings))
@@ -38,7 +42,7 @@ def build_channels(settings: Settings) -> list[Channel]:
         found.append(_refused("WEBHOOK_URL", lambda: _webhook(settings)))
     if settings.apprise_urls:
         found.append(_refused("APPRISE_URLS", lambda: _apprise(settings)))
-    return [*found, Console(sys.stdout)]
+    return [*found, Console(console or sys.stdout)]
 
 
 def start_delivery(settings: Settings, channels: Sequence[Channel], wake: Event, running: ExitStack) -> None:

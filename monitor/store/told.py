@@ -38,3 +38,33 @@ def newest(db: Database, limit: int = 100) -> tuple[ToldAlert, ...]:
 def count(db: Database) -> int:
     """How many alerts there are."""
     return db.row("SELECT count(*) FROM alert")[0]
+
+
+class SentMessage(NamedTuple):
+    """A message and where it went."""
+
+    queued_at: float
+    """Wall clock."""
+    severity: Severity
+    title: str
+    delivered: tuple[str, ...]
+    """Channels that accepted it."""
+    missed: tuple[str, ...]
+    """Channels that have it not, or not yet."""
+
+
+def messages(db: Database) -> tuple[SentMessage, ...]:
+    """Every message of the outbox, oldest first."""
+    found: dict[str, SentMessage] = {}
+    for key, queued_at, severity, title, channel, state in db.rows(
+        "SELECT message_key, created_at, severity, json_extract(message, '$.title'), channel, state"
+        " FROM outbox ORDER BY id"
+    ):
+        one = found.get(key) or SentMessage(queued_at, Severity(severity), title, (), ())
+        got_it = state == "delivered"
+        found[key] = (
+            one._replace(delivered=(*one.delivered, channel))
+            if got_it
+            else one._replace(missed=(*one.missed, channel))
+        )
+    return tuple(found.values())
