@@ -38,11 +38,15 @@ class Function:
 
     def encode(self, *args: Any) -> bytes:
         """Selector and arguments. Raises `AbiError`."""
-        return self.selector + encode_values(self.inputs, args)
+        return self.selector + _encode(self.inputs, self._forms[0], args)
 
     def decode(self, data: bytes) -> tuple[Any, ...]:
         """The values returned. Raises `AbiError` where `data` has another form."""
-        return decode_values(self.outputs, data)
+        return _decode(self.outputs, self._forms[1], data)
+
+    @cached_property
+    def _forms(self) -> tuple[_Form | None, _Form | None]:
+        return _form(tuple(self.inputs)), _form(tuple(self.outputs))
 
 
 class Event:
@@ -125,9 +129,13 @@ def _is_bytes(kind: str) -> bool:
 
 def encode_values(kinds: Sequence[str], values: Sequence[Any]) -> bytes:
     """ABI encoding. Raises `AbiError`."""
+    return _encode(kinds, _form(tuple(kinds)), values)
+
+
+def _encode(kinds: Sequence[str], form: _Form | None, values: Sequence[Any]) -> bytes:
     if len(kinds) != len(values):
         raise AbiError(f"{len(values)} values for {len(kinds)} types")
-    if _form(tuple(kinds)) is not None:
+    if form is not None:
         return b"".join(map(_encode_word, kinds, values))
     from eth_abi.abi import encode  # noqa: PLC0415 - 0.2 s, only where something is dynamic
     from eth_abi.exceptions import EncodingError  # noqa: PLC0415
@@ -140,7 +148,10 @@ def encode_values(kinds: Sequence[str], values: Sequence[Any]) -> bytes:
 
 def decode_values(kinds: Sequence[str], data: bytes) -> tuple[Any, ...]:
     """ABI decoding; longer data than needed is allowed, as the chain allows it. Raises `AbiError`."""
-    form = _form(tuple(kinds))
+    return _decode(kinds, _form(tuple(kinds)), data)
+
+
+def _decode(kinds: Sequence[str], form: _Form | None, data: bytes) -> tuple[Any, ...]:
     if form is not None:
         if len(data) < form.words.size:
             raise AbiError(f"{len(data)} bytes, {form.words.size} expected")

@@ -38,28 +38,39 @@ def encode(calls: Sequence[tuple[str, bytes]]) -> bytes:
 
 
 def decode(answer: bytes, count: int) -> list[Result]:
-    """The outcomes of `count` calls. Raises `AbiError` where the answer is not that many."""
-    (start,) = _numbers(answer, 0, 1)
-    if _numbers(answer, start, 1) != [count]:
-        raise AbiError("another number of answers than calls")
-    first = start + WORD
-    return [_result(answer, first + offset) for offset in _numbers(answer, first, count)]
+    """The outcomes of `count` calls. Raises `AbiError` where the answer is not that many.
+
+    Contracts put everything at multiples of a word; an answer that does not is refused.
+    """
+    words = list(map(int.from_bytes, _words(len(answer) // WORD).unpack_from(answer)))
+    try:
+        start = _place(words[0])
+        if words[start] != count:
+            raise AbiError("another number of answers than calls")
+        first = start + 1
+        places = [first + _place(offset) for offset in words[first : first + count]]
+        if len(places) < count:
+            raise AbiError("the answer is too short")
+        return [_result(answer, words, at) for at in places]
+    except IndexError:
+        raise AbiError("the answer is too short") from None
 
 
-def _result(answer: bytes, at: int) -> Result:
-    success, offset = _numbers(answer, at, 2)
-    (length,) = _numbers(answer, at + offset, 1)
-    begin = at + offset + WORD
-    if success > 1 or begin + length > len(answer):
+def _result(answer: bytes, words: list[int], at: int) -> Result:
+    success, tail = words[at], at + _place(words[at + 1])
+    begin = WORD * (tail + 1)
+    end = begin + words[tail]
+    if success > 1 or end > len(answer):
         raise AbiError("an answer is cut off")
-    return Result(bool(success), answer[begin : begin + length])
+    return Result(success == 1, answer[begin:end])
 
 
-def _numbers(answer: bytes, at: int, count: int) -> list[int]:
-    """So many words from an offset on."""
-    if at + WORD * count > len(answer):
-        raise AbiError("the answer is too short")
-    return list(map(int.from_bytes, _words(count).unpack_from(answer, at)))
+def _place(offset: int) -> int:
+    """An offset in words."""
+    place, rest = divmod(offset, WORD)
+    if rest:
+        raise AbiError("an offset is not that of a word")
+    return place
 
 
 @lru_cache(maxsize=64)

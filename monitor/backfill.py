@@ -1,6 +1,6 @@
 """Old blocks into the store: what is missing in a range, newest first, beside a live daemon.
 
-    store: what is missing?  ->  chain.bulk reads it  ->  store: a thousand blocks, one transaction
+    store: what is missing?  ->  chain.bulk reads it  ->  store: two thousand blocks, one transaction
 
 Stop it, kill it, start it again: the store says what is missing, nothing is read twice. Nothing is
 held between transactions, so a daemon that writes the head to the same file waits for one of
@@ -23,7 +23,7 @@ from monitor.store import coverage, gaps, ledger
 from monitor.store.database import Database
 from monitor.units import BlockNumber
 
-WRITE_BLOCKS = 1000
+WRITE_BLOCKS = 2000
 """Blocks per transaction: rollups are recomputed once for all of them."""
 WRITE_AFTER_S = 2.0
 """A slow node's blocks are committed at least this often."""
