@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 
+from monitor.errors import ConfigError
 from monitor.protocols import (
     aave_v3,
     aave_v4,
@@ -16,22 +19,36 @@ from monitor.protocols import (
     sky,
 )
 from monitor.protocols.base import Adapter
+from monitor.protocols.own import Own, parse_own
 from monitor.units import Address
 
 
-def adapters_for(chain_id: int) -> list[Adapter]:
-    """An adapter for each protocol that is deployed on the chain; none for a chain that is not known."""
+def adapters_for(chain_id: int, deployments: Path | None = None) -> list[Adapter]:
+    """An adapter for each protocol on the chain; none for a chain that is not known.
+
+    `deployments` adds the user's own (`monitor.protocols.own`). Raises ConfigError for a wrong file.
+    """
+    own = Own() if deployments is None else _own(deployments, chain_id)
     return [
-        *aave_v3.adapters(chain_id),
-        *morpho_blue.adapters(chain_id),
-        *sky.adapters(chain_id),
-        *compound_v3.adapters(chain_id),
-        *liquity_v1.adapters(chain_id),
-        *liquity_v2.adapters(chain_id),
-        *crvusd.adapters(chain_id),
-        *aave_v4.adapters(chain_id),
-        *euler_v2.adapters(chain_id),
+        *aave_v3.adapters(chain_id, own.aave_v3),
+        *morpho_blue.adapters(chain_id, own.morpho_blue),
+        *sky.adapters(chain_id, own.sky),
+        *compound_v3.adapters(chain_id, own.compound_v3, own.eth_tokens),
+        *liquity_v1.adapters(chain_id, own.liquity_v1),
+        *liquity_v2.adapters(chain_id, own.liquity_v2),
+        *crvusd.adapters(chain_id, own.crvusd),
+        *aave_v4.adapters(chain_id, own.aave_v4, own.eth_feeds),
+        *euler_v2.adapters(chain_id, own.euler_v2, own.eth_feeds),
     ]
+
+
+def _own(path: Path, chain_id: int) -> Own:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        problem = f"{path} cannot be read ({type(error).__name__})."
+        raise ConfigError("ETHMON_DEPLOYMENTS", problem, "Correct the file, or leave it empty.") from None
+    return parse_own(document, chain_id)
 
 
 FEEDS: Mapping[int, Mapping[str, Address]] = {

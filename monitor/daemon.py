@@ -107,7 +107,9 @@ class Daemon:
         if watchlist.wallets:
             counts = (len(watchlist.wallets), len(watchlist.levels), len(watchlist.holdings))
             log.info("watching %d wallets, %d levels, %d holdings", *counts)
-        reader = SnapshotReader(source, adapters_for(chain_id), FEEDS.get(chain_id, {}))
+        reader = SnapshotReader(
+            source, adapters_for(chain_id, self._settings.deployments), FEEDS.get(chain_id, {})
+        )
         stake = self._settings.stake
         return Watch(
             source, reader, watchlist, self._clock, names, stake, lambda _messages: self._deliver.set()

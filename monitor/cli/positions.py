@@ -70,7 +70,7 @@ def _read(app: App, addresses: Sequence[str], block: int | None) -> PositionView
     source = connect(app.settings, clock)
     at = _block(source, block)
     chain_id = source.chain_id()
-    reader = SnapshotReader(source, adapters_for(chain_id), FEEDS.get(chain_id, {}))
+    reader = SnapshotReader(source, adapters_for(chain_id, app.settings.deployments), FEEDS.get(chain_id, {}))
     if not reader.adapters:
         raise UsageError(f"No lending protocol is known on chain {chain_id}.")
     snapshot = reader.read(at, [wallet.address for wallet in wallets])

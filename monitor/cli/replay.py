@@ -82,7 +82,9 @@ def _archive(app: App, watchlist: Watchlist, first: int | None, last: int | None
     source = connect(app.settings, SystemClock())
     high = last if last is not None else source.head().number
     chain_id = source.chain_id()
-    reader = SnapshotReader(source, adapters_for(chain_id), FEEDS.get(chain_id, {}), proves=False)
+    reader = SnapshotReader(
+        source, adapters_for(chain_id, app.settings.deployments), FEEDS.get(chain_id, {}), proves=False
+    )
     numbers = [BlockNumber(number) for number in range(first, high + 1, step)]
     outcome = _run(watchlist, archive_moments(source, reader, watchlist, numbers), len(numbers))
     source.close()

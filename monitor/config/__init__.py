@@ -76,6 +76,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ETHMON_CALL_SECONDS", "10", "deadline of one node call, in seconds", _CHAIN),
     Setting("ETHMON_DB", "ethmon.db", "SQLite file", _DATA),
     Setting("ETHMON_WATCHLIST", "watchlist.toml", "what to watch and when to alert", _DATA),
+    Setting("ETHMON_DEPLOYMENTS", "", "TOML of protocol deployments of your own (docs/protocols.md)", _DATA),
     Setting("ETHMON_START_BLOCKS", "300", "blocks before the head to read at the very first start", _DATA),
     Setting("TELEGRAM_BOT_TOKEN", "", "from @BotFather", _TELEGRAM, secret=True),
     Setting("TELEGRAM_CHAT_ID", "", "chat that gets alerts and may send commands", _TELEGRAM),
@@ -125,6 +126,7 @@ class Settings:
     call_seconds: float = 10.0
     db: Path = Path("ethmon.db")
     watchlist: Path = Path("watchlist.toml")
+    deployments: Path | None = None
     start_blocks: int = 300
     telegram_bot_token: str = ""
     telegram_chat_id: str = ""

@@ -126,6 +126,7 @@ PARSERS: dict[str, Parser] = {
     "ETHMON_CALL_SECONDS": _seconds(0.1, 600),
     "ETHMON_DB": _path,
     "ETHMON_WATCHLIST": _path,
+    "ETHMON_DEPLOYMENTS": _path,
     "ETHMON_START_BLOCKS": _integer(0, 100_000),
     "TELEGRAM_API_URL": _url(*_HTTP),
     "SMTP_PORT": _integer(1, 65535),

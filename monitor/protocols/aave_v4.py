@@ -220,7 +220,7 @@ def _proof(found: Found) -> Proof:
     return Proof(ProofState.NOT_PROVED, "there is no price to prove")
 
 
-def adapters(chain_id: int) -> list[AaveV4]:
-    """One adapter for all spokes of a chain, if it has any."""
-    spokes = SPOKES.get(chain_id, ())
-    return [AaveV4(spokes, ETH_FEEDS.get(chain_id, frozenset()))] if spokes else []
+def adapters(chain_id: int, own: Sequence[Spoke] = (), eth_feeds: Collection[Address] = ()) -> list[AaveV4]:
+    """One adapter for all spokes of a chain, the user's own beside ours, if it has any."""
+    spokes = (*SPOKES.get(chain_id, ()), *own)
+    return [AaveV4(spokes, {*ETH_FEEDS.get(chain_id, ()), *eth_feeds})] if spokes else []

@@ -191,10 +191,12 @@ class CompoundV3:
         return PositionKey(self.key, deployment.name, account)
 
 
-def adapters(chain_id: int) -> list[CompoundV3]:
-    """One adapter for all Comets of a chain, if it has any."""
-    comets = COMETS.get(chain_id, ())
-    return [CompoundV3(comets, ETH_TOKENS.get(chain_id, frozenset()))] if comets else []
+def adapters(
+    chain_id: int, own: Sequence[CometDeployment] = (), eth_tokens: Collection[Address] = ()
+) -> list[CompoundV3]:
+    """One adapter for all Comets of a chain, the user's own beside ours, if it has any."""
+    comets = (*COMETS.get(chain_id, ()), *own)
+    return [CompoundV3(comets, {*ETH_TOKENS.get(chain_id, ()), *eth_tokens})] if comets else []
 
 
 def _was_absorbed(answer: Answer) -> bool:

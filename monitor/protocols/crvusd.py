@@ -243,7 +243,7 @@ def _notes(at: _MarketAt, loan: _Loan, price: int, upper: int) -> tuple[str, ...
     return tuple(notes)
 
 
-def adapters(chain_id: int) -> list[CrvUsd]:
-    """One adapter for all markets of a chain, if it has any."""
-    markets = CRVUSD_MARKETS.get(chain_id, ())
+def adapters(chain_id: int, own: Sequence[CrvUsdMarket] = ()) -> list[CrvUsd]:
+    """One adapter for all markets of a chain, the user's own beside ours, if it has any."""
+    markets = (*CRVUSD_MARKETS.get(chain_id, ()), *own)
     return [CrvUsd(markets)] if markets else []

@@ -241,7 +241,9 @@ def _health(answer: Answer) -> int:
     return _factor(decoded(abi.LIQUIDITY, answer, "liquidity at a supposed price"))
 
 
-def adapters(chain_id: int) -> list[EulerV2]:
-    """Euler on a chain, if it is there."""
-    evc = EVCS.get(chain_id)
-    return [] if evc is None else [EulerV2(evc, ETH_FEEDS.get(chain_id, frozenset()))]
+def adapters(
+    chain_id: int, own: Sequence[Address] = (), eth_feeds: Collection[Address] = ()
+) -> list[EulerV2]:
+    """Euler on a chain, if it is there; the user's own connector instead of ours."""
+    evc = own[-1] if own else EVCS.get(chain_id)
+    return [] if evc is None else [EulerV2(evc, {*ETH_FEEDS.get(chain_id, ()), *eth_feeds})]

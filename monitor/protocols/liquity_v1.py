@@ -266,9 +266,9 @@ def _notes(model: TroveModel, found: Outcome) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def adapters(chain_id: int) -> list[LiquityV1]:
-    """The system of a chain, if it has one."""
-    deployment = LIQUITY_V1.get(chain_id)
+def adapters(chain_id: int, own: Sequence[LiquityV1Deployment] = ()) -> list[LiquityV1]:
+    """The system of a chain, if it has one; the user's own instead of ours."""
+    deployment = own[-1] if own else LIQUITY_V1.get(chain_id)
     return [] if deployment is None else [LiquityV1(deployment)]
 
 

@@ -179,10 +179,10 @@ def _change_hands(reader: BranchReader, log: EventLog) -> None:
         reader.owners.pop(values["id"], None)
 
 
-def adapters(chain_id: int) -> list[LiquityV2]:
-    """The system of a chain, if it has one."""
-    deployment = LIQUITY_V2.get(chain_id)
-    return [] if deployment is None else [LiquityV2(deployment)]
+def adapters(chain_id: int, own: Sequence[LiquityV2Branch] = ()) -> list[LiquityV2]:
+    """One adapter for all branches of a chain, the user's own beside ours, if it has any."""
+    branches = (*LIQUITY_V2.get(chain_id, ()), *own)
+    return [LiquityV2(branches)] if branches else []
 
 
 def _was_liquidated(answer: Answer) -> bool:

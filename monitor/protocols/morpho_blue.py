@@ -220,7 +220,7 @@ def address_topic(account: Address) -> bytes:
     return bytes.fromhex(account.removeprefix("0x")).rjust(32, b"\0")
 
 
-def adapters(chain_id: int) -> list[MorphoBlue]:
-    """Morpho on a chain, if it is there."""
-    deployment = MORPHO_DEPLOYMENTS.get(chain_id)
+def adapters(chain_id: int, own: Sequence[MorphoDeployment] = ()) -> list[MorphoBlue]:
+    """Morpho on a chain, if it is there; the user's own instead of ours."""
+    deployment = own[-1] if own else MORPHO_DEPLOYMENTS.get(chain_id)
     return [] if deployment is None else [MorphoBlue(deployment)]

@@ -150,9 +150,9 @@ class Sky:
         return PositionKey(self.key, ilk_name(place.ilk), place.account, name)
 
 
-def adapters(chain_id: int) -> list[Sky]:
-    """The vault system of a chain, if it has one."""
-    deployment = SKY_DEPLOYMENTS.get(chain_id)
+def adapters(chain_id: int, own: Sequence[SkyDeployment] = ()) -> list[Sky]:
+    """The vault system of a chain, if it has one; the user's own instead of ours."""
+    deployment = own[-1] if own else SKY_DEPLOYMENTS.get(chain_id)
     return [] if deployment is None else [Sky(deployment)]
 
 
