@@ -115,7 +115,7 @@ def title(alert: Alert) -> str:
         case Transition.RECOVERED if alert.reason.because is Because.GONE:
             return f"{name}: over, {clean(alert.reason.cause, 120)}"
         case Transition.CORRECTED if alert.reason.value is None:
-            return f"{name}: not so on the chain as it is now"
+            return f"{name}: what was said does not hold"
         case Transition.HAPPENED if alert.reason.value is None:
             return f"{name}: {alert.reason.more} more, {alert.rule.spec.what}"
         case _:
@@ -124,6 +124,8 @@ def title(alert: Alert) -> str:
 
 def phrase(rule: Rule, value: Decimal | None) -> str:
     """The reading's state in words, after its subject's name."""
+    if value == 0 and rule.spec.at_zero:
+        return rule.spec.at_zero
     return rule.spec.phrase.replace("{value}", "unknown" if value is None else show(value, rule.spec.unit))
 
 
@@ -161,7 +163,7 @@ def why(alert: Alert) -> str:  # noqa: PLR0911  one line per reason
         case Because.SEEN:
             return "It can be read again" + (f"; it is {side} {level}." if level else " and is fine.")
         case Because.REPLACED:
-            return f"{clean(reason.cause).capitalize()}; what was said about it does not hold."
+            return f"What was said does not hold: {clean(reason.cause)}."
         case Because.HAPPENED if reason.value is not None and reason.more:
             return f"{reason.more} more since the last message."
         case _:

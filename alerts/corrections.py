@@ -11,8 +11,10 @@ from alerts.model import (
     Alert,
     Because,
     BlockStamp,
+    CannotSee,
     Incident,
     IncidentKey,
+    Kind,
     Orphan,
     Reading,
     Reason,
@@ -23,20 +25,20 @@ from alerts.model import (
 AlertKey = tuple[str, str, str]
 """(rule name, subject, occurrence)"""
 
-_NO_CLAIM = frozenset({Transition.BLIND, Transition.SIGHTED, Transition.REMINDED, Transition.CORRECTED})
-"""Transitions that say nothing new about the chain's state, so that nothing in them can be wrong."""
-
 
 def last_words(orphans: Sequence[Orphan]) -> list[Orphan]:
     """Per incident, and per happening of events, what the user heard last about it."""
     heard: dict[AlertKey, Orphan] = {}
     for orphan in orphans:
-        if orphan.transition in _NO_CLAIM:
-            continue
         key = (orphan.rule, orphan.subject, orphan.occurrence)
         heard.pop(key, None)
         heard[key] = orphan
     return list(heard.values())
+
+
+def makes_claim(orphan: Orphan, rule: Rule) -> bool:
+    """Whether a branch can prove it wrong; a word about an event is over once its event was judged."""
+    return rule.spec.kind is Kind.GAUGE or orphan.transition is Transition.HAPPENED
 
 
 def settle(
@@ -53,8 +55,9 @@ def settle(
     `state` and `alert` are what the new branch made of the common ancestor's state.
     """
     if _stands(orphan, state):
-        # What the user heard last is true here too: there is nothing to tell.
-        return _adopted(state, orphan), None
+        # What the user heard last is true here too; only new blindness is news beside it.
+        fresh = alert is not None and alert.transition is Transition.BLIND is not orphan.transition
+        return _adopted(state, orphan), alert if fresh else None
     if alert is not None:
         followed = replace(state, id=orphan.incident if state.id else "")
         return followed, replace(alert, incident=orphan.incident, corrects=orphan.id)
@@ -62,14 +65,23 @@ def settle(
 
 
 def _stands(orphan: Orphan, state: Incident) -> bool:
-    if orphan.transition is Transition.HAPPENED:
-        return any(known == orphan.occurrence for known, _ in state.occurrences)
-    heard = 0 if orphan.transition is Transition.RECOVERED else orphan.level
-    return state.told == heard
+    match orphan.transition:
+        case Transition.HAPPENED:
+            return any(known == orphan.occurrence for known, _ in state.occurrences)
+        case Transition.BLIND:
+            return state.blind_since is not None
+        case _:
+            return state.told == _heard(orphan)
+
+
+def _heard(orphan: Orphan) -> int:
+    return 0 if orphan.transition is Transition.RECOVERED else orphan.level
 
 
 def _adopted(state: Incident, orphan: Orphan) -> Incident:
-    if orphan.transition is Transition.RECOVERED:
+    if orphan.transition is Transition.BLIND:
+        return replace(state, id=orphan.incident, blind_told=True)
+    if state.told == 0:
         return state
     return replace(state, id=orphan.incident, told_at=orphan.at.time, told_value=orphan.value)
 
@@ -77,14 +89,16 @@ def _adopted(state: Incident, orphan: Orphan) -> Incident:
 def _correction(
     orphan: Orphan, state: Incident, rule: Rule, reading: Reading | None, at: BlockStamp
 ) -> Alert:
-    value = reading.value if reading is not None and isinstance(reading.value, Decimal) else None
+    now = reading.value if reading is not None else None
+    value = now if isinstance(now, Decimal) else None
+    unseen = f"; it cannot be read now: {now.cause}" if isinstance(now, CannotSee) else ""
     reason = Reason(
         Because.REPLACED,
         value=value,
         threshold=threshold_of(rule, orphan.level),
         before=orphan.value,
         before_time=orphan.at.time,
-        cause=f"block {orphan.at.number:,} was replaced by another",
+        cause=f"block {orphan.at.number:,} was replaced by another{unseen}",
     )
     return Alert(
         id=digest(orphan.id, Transition.CORRECTED, state.told, at.hash, at.time),

@@ -87,7 +87,7 @@ class _Tick:
     def settle(self, rules: Mapping[str, Rule], orphans: Sequence[Orphan]) -> None:
         for orphan in corrections.last_words(orphans):
             rule = rules.get(orphan.rule)
-            if rule is None:
+            if rule is None or not corrections.makes_claim(orphan, rule):
                 continue
             key = (orphan.rule, orphan.subject)
             state = self.states.get(key, Incident(*key))

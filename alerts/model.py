@@ -83,6 +83,8 @@ class ReadingSpec:
     """Reads after the subject's name; `{value}` stands for the value: "{value} from liquidation"."""
     worse: Direction
     """The side on which shorthand such as `alert_at` looks."""
+    at_zero: str = ""
+    """Reads in place of `phrase` when the value is 0; empty where 0 is a number like any other."""
     labels: tuple[str, ...] = ()
     """Labels that a rule may select by."""
     kind: Kind = Kind.GAUGE

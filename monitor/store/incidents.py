@@ -187,14 +187,20 @@ def _message_keys(db: Database, alerts: Sequence[Alert]) -> dict[str, str]:
 
 def _settle(db: Database, orphans: Sequence[Orphan], alerts: Sequence[Alert], at: BlockStamp) -> None:
     """Corrected alerts no longer stand; the others now stand on the block that confirmed them."""
-    corrected = {alert.corrects for alert in alerts}
+    wrong = {alert.corrects for alert in alerts}
+    # What was said earlier about the same subject on that branch is as wrong as the last word.
+    keys = {_claim(orphan) for orphan in orphans if orphan.id in wrong}
     for orphan in orphans:
-        if orphan.id in corrected:
+        if _claim(orphan) in keys:
             db.connection.execute("UPDATE alert SET standing = 0 WHERE id = ?", (orphan.id,))
         else:
             db.connection.execute(
                 "UPDATE alert SET at_block = ?, at_hash = ? WHERE id = ?", (at.number, at.hash, orphan.id)
             )
+
+
+def _claim(orphan: Orphan) -> tuple[str, str, str]:
+    return orphan.rule, orphan.subject, orphan.occurrence
 
 
 def prune(db: Database, finalized_number: int) -> int:
