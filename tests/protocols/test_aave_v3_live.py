@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -30,6 +32,7 @@ from monitor.protocols.aave_v3_deployments import Deployment
 from monitor.protocols.feed_stub import constant_feed
 from monitor.units import TICKS_PER_USD, WAD, Address
 from tests.support.aave_crowd import Spec, open_crowd, specs
+from tests.support.commands import ethmon
 from tests.support.localnet import AaveNet
 
 pytestmark = pytest.mark.localnet
@@ -130,7 +133,7 @@ def contract_data(
     return tuple(abi.USER_ACCOUNT_DATA.decode(answer))
 
 
-def check_crowd(net: AaveNet, crowd: list[Spec], days: int, percent: int) -> int:
+def check_crowd(net: AaveNet, folder: Path, crowd: list[Spec], days: int, percent: int) -> int:
     """Open the accounts, let time and price move, and compare every one with the contract. How many had debt."""
     control = net.anvil.control
     name = control.snapshot()
@@ -139,10 +142,28 @@ def check_crowd(net: AaveNet, crowd: list[Spec], days: int, percent: int) -> int
         control.set_next_time(int(control.block()["timestamp"], 16) + days * 86_400 + 7)
         net.market.set_price(net.market.price() * percent // 100)
         with pinned_head(net) as pinned:
-            return sum(check_position(net, pinned, one) for one in read_all(net, pinned, accounts))
+            positions = read_all(net, pinned, accounts)
+            check_command(net, folder, [position for position, _ in positions])
+            return sum(check_position(net, pinned, one) for one in positions)
     finally:
         control.call("anvil_autoImpersonateAccount", False)
         control.revert(name)
+
+
+def check_command(net: AaveNet, folder: Path, positions: list[Position]) -> None:
+    """`ethmon positions` shows the same prices, which the node has proved."""
+    accounts = [position.key.account for position in positions]
+    done = ethmon(folder, "positions", *accounts, "--json", ETH_RPC_URLS=net.anvil.url)
+    assert done.returncode == 0, done.stderr
+    told = {line["account"]: line for line in json.loads(done.stdout)["positions"]}
+    assert told.keys() == set(accounts)
+    for position in positions:
+        line, tick = told[position.key.account], liquidation_tick(position.outcome)
+        assert line["liquidation_price"] == (None if tick is None else str(tick))
+        assert line["health_factor"] == (
+            None if position.health_factor is None else str(position.health_factor)
+        )
+        assert line["proof"] == "proved" or tick is None
 
 
 def read_all(net: AaveNet, pinned: Pinned, accounts: list[Address]) -> list[tuple[Position, AaveV3]]:
@@ -169,22 +190,22 @@ def check_position(net: AaveNet, pinned: Pinned, pair: tuple[Position, AaveV3]) 
     return bool(position.debt_value)
 
 
-def check_crowds(net: AaveNet, emodes: list[int]) -> None:
+def check_crowds(net: AaveNet, folder: Path, emodes: list[int]) -> None:
     checked: list[int] = []
 
     @given(st.lists(specs(emodes), min_size=CROWD, max_size=CROWD), st.integers(0, 300), st.integers(60, 150))
     @crowd_settings
     def check(crowd: list[Spec], days: int, percent: int) -> None:
-        checked.append(check_crowd(net, crowd, days, percent))
+        checked.append(check_crowd(net, folder, crowd, days, percent))
 
     check()
     assert len(checked) * CROWD >= 200
     assert sum(checked) >= 100, "accounts with debt"
 
 
-def test_random_accounts_of_v30(aave_v30_net: AaveNet) -> None:
-    check_crowds(aave_v30_net, [1])
+def test_random_accounts_of_v30(aave_v30_net: AaveNet, tmp_path: Path) -> None:
+    check_crowds(aave_v30_net, tmp_path, [1])
 
 
-def test_random_accounts_of_v32(aave_v32_net: AaveNet) -> None:
-    check_crowds(aave_v32_net, [1, 2, 3])
+def test_random_accounts_of_v32(aave_v32_net: AaveNet, tmp_path: Path) -> None:
+    check_crowds(aave_v32_net, tmp_path, [1, 2, 3])
