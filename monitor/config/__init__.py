@@ -72,6 +72,12 @@ SETTINGS: tuple[Setting, ...] = (
         "active stake for estimates without a beacon node, as ETH@DATE, e.g. 36000000@2026-08-01",
         _CHAIN,
     ),
+    Setting(
+        "ETHMON_SUPPLY_ANCHOR",
+        "",
+        "total supply after a stored block, as ETH@BLOCK, e.g. 120700000.12@23000000; empty = the Merge's",
+        _CHAIN,
+    ),
     Setting("ETHMON_POLL_SECONDS", "2", "pause between looks at the head, in seconds", _CHAIN),
     Setting("ETHMON_CALL_SECONDS", "10", "deadline of one node call, in seconds", _CHAIN),
     Setting("ETHMON_DB", "ethmon.db", "SQLite file", _DATA),
@@ -122,6 +128,8 @@ class Settings:
     beacon_urls: tuple[str, ...] = ()
     stake: tuple[int, int] | None = None
     """Active stake in ETH and the day it was true, in seconds since 1970."""
+    supply_anchor: tuple[int, int, int] | None = None
+    """Total supply in wei, how far it may be off by its last digit, and the block after which it holds."""
     poll_seconds: float = 2.0
     call_seconds: float = 10.0
     db: Path = Path("ethmon.db")

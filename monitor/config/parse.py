@@ -115,12 +115,28 @@ def _stake(name: str, text: str) -> tuple[int, int]:
     return eth, moment
 
 
+def _supply(name: str, text: str) -> tuple[int, int, int]:
+    amount, _, block = text.strip().replace("_", "").replace(",", "").partition("@")
+    whole, _, digits = amount.partition(".")
+    plain = f"{whole}{digits}{block}"
+    if not (plain.isascii() and plain.isdigit() and whole and block) or len(digits) > 18 or len(plain) > 60:
+        raise ConfigError(
+            name,
+            "is not a supply and its block.",
+            "Write ETH@BLOCK with up to 18 decimals, for instance 120700000.12@23000000.",
+        )
+    unit = 10 ** (18 - len(digits))
+    # A figure without all its decimals was rounded by somebody, we do not know which way.
+    return int(whole + digits) * unit, 0 if unit == 1 else unit, int(block)
+
+
 _HTTP = ("http", "https")
 PARSERS: dict[str, Parser] = {
     "ETH_RPC_URLS": _urls(*_HTTP),
     "ETH_WS_URL": _url("ws", "wss"),
     "ETHMON_CHAIN_ID": _integer(1, 2**53),
     "ETHMON_STAKE": _stake,
+    "ETHMON_SUPPLY_ANCHOR": _supply,
     "BEACON_URLS": _urls(*_HTTP),
     "ETHMON_POLL_SECONDS": _seconds(0.05, 600),
     "ETHMON_CALL_SECONDS": _seconds(0.1, 600),

@@ -51,6 +51,9 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("ETH_WS_URL", "http://host", "ws://"),
         ("ETHMON_CHAIN_ID", "main", "whole number"),
         ("ETHMON_CHAIN_ID", "-1", "whole number"),
+        ("ETHMON_SUPPLY_ANCHOR", "120700000", "ETH@BLOCK"),
+        ("ETHMON_SUPPLY_ANCHOR", "-5@100", "ETH@BLOCK"),
+        ("ETHMON_SUPPLY_ANCHOR", "1.0000000000000000001@100", "18 decimals"),
         ("ETHMON_POLL_SECONDS", "nan", "seconds from"),
         ("ETHMON_POLL_SECONDS", "0", "seconds from"),
         ("SMTP_PORT", "0", "65535"),
@@ -137,3 +140,15 @@ def test_what_init_writes_is_what_is_read(password: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = write(Path(folder), config_text({"SMTP_PASSWORD": password}))
         assert load_settings({}, file).smtp_password == password.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("120_700_000@23000000", (120_700_000 * 10**18, 10**18, 23_000_000)),
+        ("120,700,000.12@5", (12_070_000_012 * 10**16, 10**16, 5)),
+        ("1.000000000000000001@0", (10**18 + 1, 0, 0)),
+    ],
+)
+def test_a_supply_anchor_is_as_exact_as_its_last_digit(text: str, parsed: tuple[int, int, int]) -> None:
+    assert load_settings({"ETHMON_SUPPLY_ANCHOR": text}).supply_anchor == parsed
