@@ -74,6 +74,7 @@ class BeaconHttp(Transport):
             finally:
                 self._busy.discard(connection)
                 if connection not in self._idle:
+                    response.close()  # holds the socket itself where the server will close
                     connection.close()
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise NodeUnavailable(self.label, words(error)) from None

@@ -35,6 +35,11 @@ GLAMSTERDAM = PECTRA._replace(exit_gwei=1_400 * 10**9)
 """EIP-8061 lets exits leave faster: 1/32768 of the stake an epoch, 1,068 ETH at 35 M ETH."""
 
 
+FLAGS = 3
+LEAST_VALIDATOR_GWEI = 16 * 10**9
+"""With less effective balance a validator is ejected."""
+
+
 @dataclass(frozen=True, slots=True)
 class StakeAnchor:
     """Stake at a known moment."""
@@ -174,7 +179,10 @@ def _issued(
     """Bounds of the issuance of `seconds`, whatever the stake did between its bounds."""
     least, most = issuance_bounds(Gwei(active_low), Gwei(active_high))
     low_ratio, high_ratio = participation.ratios()
-    low = (least if low_ratio >= 0 else most) * low_ratio
+    # The protocol rounds each flag of each validator down to a gwei; above half of the stake voting, that
+    # takes more from rewards than from fines, so the upper bound holds without it.
+    rounded = ceil_div(FLAGS * active_high, LEAST_VALIDATOR_GWEI)
+    low = (least if low_ratio >= 0 else most) * low_ratio - rounded
     high = (most if high_ratio >= 0 else least) * high_ratio
     share = Fraction(seconds, rules.seconds_per_epoch)
     low, high = low * share, high * share

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ class BeaconNet:
             try:
                 block = self._read(f"/eth/v1/beacon/rewards/blocks/{slot}")
             except urllib.error.HTTPError as error:
+                error.close()
                 assert error.code == 404  # noqa: PT017 - a missed slot
                 continue
             sync = self._send(f"{self.beacon}/eth/v1/beacon/rewards/sync_committee/{slot}", [])["data"]
