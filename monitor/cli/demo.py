@@ -23,18 +23,24 @@ from monitor.errors import EthmonError
 from monitor.units import UnixTime
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from monitor.cli.demo_view import Seen, View
     from monitor.config import Settings
     from monitor.localnet.player import Pace, Player
+    from monitor.localnet.receivers import Receivers
     from monitor.localnet.scenario import Step
     from monitor.localnet.stage import Stage
 
 FOLDER = Path("ethmon-demo")
 DATABASE = FOLDER / "ethmon.db"
 WATCHLIST = FOLDER / "watchlist.toml"
+CONSOLE = FOLDER / "console.txt"
 BLOCK_EVERY_S = 2.0
 LOOK_EVERY_S = 0.25
 CATCH_UP_S = 20.0
+DELIVER_S = 20.0
+"""For what is still on its way at the end: Telegram takes a message a second."""
 STOP_WITHIN_S = 10.0
 _OWN_TIME_S = 12
 """Seconds between blocks that do not wait for the wall clock."""
@@ -55,9 +61,11 @@ def demo(minutes: float, fast: bool, keep: bool) -> None:
 
     Starts Anvil (from npm, installed on first use) with a real Aave market, plays transactions,
     blobs, a reorg and a falling price on it, and follows it with the real daemon into
-    ./ethmon-demo/ethmon.db, which is made anew each time.
+    ./ethmon-demo/ethmon.db, which is made anew each time. Its alerts go to a chat and an inbox on
+    this machine; with --keep the chat's buttons and commands work in a browser.
     """
     from monitor.localnet.actors import watchlist
+    from monitor.localnet.receivers import Receivers
     from monitor.localnet.scenario import MIN_BLOCKS, plan
     from monitor.localnet.stage import Stage
 
@@ -68,19 +76,28 @@ def demo(minutes: float, fast: bool, keep: bool) -> None:
     steps = plan(MIN_BLOCKS if fast else round(minutes * 60 / BLOCK_EVERY_S))
     click.echo("Starting a local chain with a lending market ...")
     genesis = UnixTime(int(time.time()) - (_OWN_TIME_S * (len(steps) + 1) if fast else _OWN_TIME_S))
-    with Stage.build(genesis, say=click.echo) as stage:
-        WATCHLIST.write_text(watchlist(stage.cast), encoding="utf-8")
+    with (
+        Stage.build(genesis, say=click.echo) as stage,
+        Receivers(FOLDER) as receivers,
+        CONSOLE.open("w", encoding="utf-8") as console,
+    ):
+        WATCHLIST.write_text(watchlist(stage.cast, own_time=fast), encoding="utf-8")
         stage.warm_up()
-        Show(stage, stop, fast=fast).run(steps, keep=keep)
+        click.echo(f"Alerts arrive in a chat at {receivers.chat_url} and an inbox at {receivers.inbox_url}")
+        Show(stage, receivers, console, stop, fast=fast).run(steps, keep=keep)
 
 
 class Show:
     """One performance: the chain plays, the daemon follows, the view shows what is stored."""
 
-    def __init__(self, stage: Stage, stop: threading.Event, *, fast: bool) -> None:
+    def __init__(
+        self, stage: Stage, receivers: Receivers, console: TextIO, stop: threading.Event, *, fast: bool
+    ) -> None:
         from monitor.cli.demo_view import Window
 
         self._stage = stage
+        self._receivers = receivers
+        self._console = console
         self._stop = stop
         self._fast = fast
         self._window = Window(DATABASE)
@@ -93,11 +110,12 @@ class Show:
 
         before = self._stage.ether()
         player = Player(self._stage)
-        daemon = Daemon(self._settings())
+        daemon = Daemon(self._settings(), console=self._console)
         with _running("daemon", daemon.run, daemon.stop) as following:
             with open_view(len(steps)) as view:
                 self._watch(player, steps, following, view)
                 seen = self._catch_up(following, view)
+                self._deliver(following)
             self._last_page(seen, before)
             if keep and not self._stop.is_set():
                 self._go_on(player, following)
@@ -113,6 +131,7 @@ class Show:
             poll_seconds=0.05 if self._fast else 0.5,
             db=DATABASE,
             watchlist=WATCHLIST,
+            **self._receivers.settings(),
         )
 
     def _pace(self) -> Pace:
@@ -165,10 +184,19 @@ class Show:
             f"The daemon did not follow the local chain to its end: see {FOLDER / 'ethmon.log'}."
         )
 
+    def _deliver(self, following: Worker) -> None:
+        """Wait for the messages that are still on their way."""
+        deadline = time.monotonic() + DELIVER_S
+        while self._window.is_delivering() and time.monotonic() < deadline:
+            following.check()
+            time.sleep(LOOK_EVERY_S)
+
     def _last_page(self, seen: Seen, before: int) -> None:
+        from monitor.cli.demo_alerts import lines
         from monitor.cli.demo_end import last_page
 
-        for line in last_page(seen, before, self._stage.ether(), DATABASE):
+        alerts = lines(self._window.messages(), self._receivers.keep(), CONSOLE)
+        for line in last_page(seen, before, self._stage.ether(), DATABASE, alerts):
             click.echo(line)
 
     def _go_on(self, player: Player, following: Worker) -> None:

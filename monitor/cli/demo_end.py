@@ -14,12 +14,14 @@ from monitor.store.history import FeeStats
 from monitor.units import format_eth, format_gwei
 
 
-def last_page(seen: Seen, before: int, after: int, database: Path) -> Iterator[str]:
+def last_page(seen: Seen, before: int, after: int, database: Path, alerts: Iterator[str]) -> Iterator[str]:
     """All of it. `before` and `after`: wei of all accounts of the chain, at block 0 and now."""
     yield f"\nWhat is stored in {database}"
     yield from _indented(_history(seen))
     yield "\nPositions now"
     yield from _indented(_positions(seen))
+    yield "\nAlerts that were sent"
+    yield from _indented(alerts)
     yield "\nIs it right?"
     yield from _indented(_proof(seen, before - after))
     yield "\nGo on with"
@@ -45,7 +47,6 @@ def _positions(seen: Seen) -> Iterator[str]:
     danger = seen.danger
     yield from table_lines(danger.positions)
     yield from map(liquidation_words, danger.liquidations)
-    yield f"{danger.alert_count} alerts were stored with their blocks"
 
 
 def _proof(seen: Seen, gone: int) -> Iterator[str]:

@@ -16,10 +16,11 @@ from monitor.cli.demo_positions import Danger
 from monitor.cli.when import utc
 from monitor.domain import BlockRow
 from monitor.errors import StoreError
-from monitor.store import history
+from monitor.store import history, told
 from monitor.store.database import Database, open_reader
 from monitor.store.history import ReorgRecord, Totals
 from monitor.store.positions import StoredPosition
+from monitor.store.told import SentMessage
 from monitor.supply.blobs import GAS_PER_BLOB
 from monitor.supply.burn import burn_of
 from monitor.units import floor_div, format_eth, format_gwei
@@ -77,6 +78,15 @@ class Window:
         db = self._open()
         newest = history.head(db) if db is not None else None
         return None if newest is None else newest.number
+
+    def messages(self) -> tuple[SentMessage, ...]:
+        """What was sent, oldest first."""
+        db = self._open()
+        return told.messages(db) if db is not None else ()
+
+    def is_delivering(self) -> bool:
+        """Whether a message is on its way."""
+        return any(one.missed for one in self.messages())
 
     def close(self) -> None:
         """Close the connection."""

@@ -91,8 +91,11 @@ def open_positions(market: Market) -> Cast:
     return cast
 
 
-def watchlist(cast: Cast) -> str:
-    """What `ethmon` is to watch here, as the text of a watchlist.toml."""
+def watchlist(cast: Cast, *, own_time: bool = False) -> str:
+    """What `ethmon` is to watch here, as the text of a watchlist.toml.
+
+    `own_time`: the chain does not keep to the wall clock, so the age of its head is no news.
+    """
     wallets = (
         (f"Whale: {WHALE_WETH:,} WETH against USDT", cast.whale, '["20%", "10%", "5%", "2%"]'),
         ("Loop: wstETH against WETH", cast.loop, '["5%"]'),
@@ -107,7 +110,8 @@ def watchlist(cast: Cast) -> str:
         f'\n[[level]]\nname = "The whale, as reported"\nprice_usd = {WHALE_PRICE_USD}\n'
         'source = "the demo\'s own story"\nalert_at = ["10%", "2%"]\n'
     )
-    return head + "".join(entries) + level
+    clock = '\n[[rule]]\nname = "head stale"\nreading = "chain.head_age"\nabove = "2m"\nenabled = false\n'
+    return head + "".join(entries) + level + (clock if own_time else "")
 
 
 def whale_debt() -> int:

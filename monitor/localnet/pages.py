@@ -111,10 +111,11 @@ iframe { display: block; width: 100%; height: 0; border: 0; border-top: 1px soli
 
 _INBOX_SCRIPT = """\
 <script>
-document.addEventListener("toggle", event => {
-  const frame = event.target.querySelector("iframe");
-  if (frame && event.target.open) frame.style.height = frame.contentDocument.documentElement.scrollHeight + "px";
-}, true);
+const fit = frame => {
+  if (frame.closest("details").open) frame.style.height = frame.contentDocument.documentElement.scrollHeight + 20 + "px";
+};
+document.addEventListener("toggle", event => fit(event.target.querySelector("iframe")), true);
+document.querySelectorAll("iframe").forEach(frame => frame.addEventListener("load", () => fit(frame)));
 </script>
 """
 
@@ -133,8 +134,14 @@ def chat_page(messages: Sequence[ChatMessage], *, live: bool, toasts: Sequence[s
 
 
 def inbox_page(letters: Iterable[EmailMessage]) -> str:
-    """Every letter, oldest first; answers of a thread are indented."""
-    body = "".join(_letter(letter) for letter in letters) or "<p>No letters yet.</p>"
+    """Every letter: the newest thread first and open, the answers of a thread below its first letter."""
+    threads: dict[str, list[EmailMessage]] = {}
+    for letter in letters:
+        root = str(letter["References"] or letter["Message-ID"])
+        threads[root] = [*threads.pop(root, []), letter]
+    newest_first = list(reversed(threads.values()))
+    body = "".join(_thread(thread, is_open=thread is newest_first[0]) for thread in newest_first)
+    body = body or "<p>No letters yet.</p>"
     return _page(
         "Inbox", "a local mail server; nothing left this machine", "✉", body, _INBOX_STYLE, _INBOX_SCRIPT
     )
@@ -200,14 +207,18 @@ class _Formatted(HTMLParser):
         self.plain += data
 
 
-def _letter(letter: EmailMessage) -> str:
+def _thread(letters: Sequence[EmailMessage], *, is_open: bool) -> str:
+    return "".join(_letter(letter, is_open=is_open and letter is letters[-1]) for letter in letters)
+
+
+def _letter(letter: EmailMessage, *, is_open: bool) -> str:
     when = parsedate_to_datetime(str(letter["Date"])).strftime("%H:%M:%S")
     text, page = letter.get_body(("plain",)), letter.get_body(("html",))
     preview = _first_line(text.get_content()) if text is not None else ""
     answer = ' class="answer"' if letter["In-Reply-To"] else ""
     frame = html.escape(_with_pictures(letter, page.get_content())) if page is not None else ""
     return (
-        f"<details{answer}><summary><span>{when}</span><b>{html.escape(str(letter['Subject']))}</b>"
+        f"<details{answer}{' open' if is_open else ''}><summary><span>{when}</span><b>{html.escape(str(letter['Subject']))}</b>"
         f"<small>{html.escape(preview)}</small></summary>"
         f'<iframe sandbox="allow-same-origin allow-popups" srcdoc="{frame}"></iframe></details>'
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import json
 import os
@@ -9,6 +10,8 @@ import re
 import signal
 import subprocess
 import sys
+from email.parser import BytesParser
+from email.policy import default
 from pathlib import Path
 
 import pytest
@@ -61,6 +64,27 @@ def test_the_story_is_told_stored_and_proved_to_the_wei() -> None:
     assert frame.totals.blob_gas_used > 0
     assert not list(Path("tmp").iterdir())
     _commands_work(out)
+    _the_alerts_can_be_opened(out)
+
+
+def _the_alerts_can_be_opened(out: str) -> None:
+    """Every message reached every channel, and stands in the pages, the .eml files and the console's text."""
+    sent = re.findall(
+        r"^  [\d:]{8}  (?:info|warning|critical) +(.+?)  -> Telegram, mail, console$", out, re.M
+    )
+    assert len(sent) > 5
+    assert "not to" not in out
+    chat, inbox = (Path("ethmon-demo", name).read_text() for name in ("telegram.html", "inbox.html"))
+    letters = [
+        BytesParser(policy=default).parsebytes(path.read_bytes())
+        for path in sorted(Path("ethmon-demo/mail").glob("*.eml"))
+    ]
+    told = Path("ethmon-demo/console.txt").read_text()
+    assert len(letters) == len(sent)
+    for title, letter in zip(sent, letters, strict=True):
+        assert title in letter.get_body(("plain",)).get_content()
+        assert all(title in page for page in (html.unescape(chat), html.unescape(inbox), told)), title
+    assert "etherscan" not in chat, "no explorer knows this chain"
 
 
 def _the_whale_is_told_of(out: str) -> None:

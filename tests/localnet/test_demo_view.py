@@ -163,8 +163,8 @@ def test_a_window_sees_nothing_until_there_is_a_database(tmp_path: Path) -> None
 
 def test_the_last_page_says_when_the_ledger_is_wrong() -> None:
     seen = _seen(0, 1)
-    right = "\n".join(last_page(seen, 10**18, 10**18 - 6 * 10**17, Path("x.db")))
-    wrong = "\n".join(last_page(seen, 10**18, 10**18 - 6 * 10**17 + 1, Path("x.db")))
+    right = "\n".join(last_page(seen, 10**18, 10**18 - 6 * 10**17, Path("x.db"), iter(())))
+    wrong = "\n".join(last_page(seen, 10**18, 10**18 - 6 * 10**17 + 1, Path("x.db"), iter(())))
     assert "exactly that as burned, to the wei" in right
     assert "This is an error" in wrong
     assert "exactly that" not in wrong
