@@ -168,3 +168,5 @@ class PositionEvent:
     amount: int | None = None
     detail: str = ""
     """E.g. "category 1", or the collateral seized; one clause."""
+    seized: tuple[Address, int] | None = None
+    """Token and amount that a liquidation took, where the event says so."""

@@ -51,9 +51,18 @@ def decode(log: EventLog, protocol: str, market: str) -> list[PositionEvent]:
         if not log.topics or log.topics[0] != event.topic:
             continue
         try:
-            who, kind, token, amount, detail = meaning(event.decode(log.topics, log.data))
+            values = event.decode(log.topics, log.data)
+            who, kind, token, amount, detail = meaning(values)
         except AbiError:
             return []
         key = PositionKey(protocol, market, Address(who))
-        return [PositionEvent(key, kind, Address(token) if token else None, amount, detail)]
+        return [
+            PositionEvent(key, kind, Address(token) if token else None, amount, detail, _seized(kind, values))
+        ]
     return []
+
+
+def _seized(kind: EventKind, values: Values) -> tuple[Address, int] | None:
+    if kind is not EventKind.LIQUIDATION:
+        return None
+    return Address(values["collateralAsset"]), values["liquidatedCollateralAmount"]

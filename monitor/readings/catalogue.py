@@ -24,7 +24,7 @@ _MONEY = (
     _spec(
         "position.distance", Unit.PERCENT, _BELOW, "{value} from liquidation",
         "how far the protocol's own ETH price is from liquidating the position",
-        labels=_POSITION, severity=_CRITICAL,
+        at_zero="liquidatable now", labels=_POSITION, severity=_CRITICAL,
     ),
     _spec(
         "position.health_factor", Unit.RATIO, _BELOW, "health factor {value}",

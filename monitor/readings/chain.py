@@ -102,14 +102,18 @@ def net_reading(burn: WindowBurn, issued: Issuance, at: BlockStamp) -> Reading:
 def reorg_reading(reorg: Reorg, at: BlockStamp) -> Reading:
     """A branch that was replaced."""
     facts = (
-        Fact("Ancestor", f"block {reorg.ancestor:,}"),
-        Fact("Was", f"{reorg.old_head.number:,} {reorg.old_head.hash[:18]}…"),
-        Fact("Is", f"{reorg.new_head.number:,} {reorg.new_head.hash[:18]}…"),
+        Fact("Replaced", _blocks(reorg.ancestor + 1, reorg.old_head.number)),
+        Fact("Old head", f"block {reorg.old_head.number:,} {reorg.old_head.hash[:10]}…"),
+        Fact("New head", f"block {reorg.new_head.number:,} {reorg.new_head.hash[:10]}…"),
     )
     occurrence = f"{reorg.ancestor}:{reorg.new_head.hash}"
     return Reading(
         "chain.reorg", "chain", "Ethereum", Decimal(reorg.depth), at, occurrence=occurrence, facts=facts
     )
+
+
+def _blocks(first: int, last: int) -> str:
+    return f"block {first:,}" if first == last else f"blocks {first:,} to {last:,}"
 
 
 def gap_reading(blocks: int, causes: Sequence[str], at: BlockStamp) -> Reading:

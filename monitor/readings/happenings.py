@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from alerts.model import BlockStamp, CannotSee, Fact, Link, Reading
+from alerts.model import BlockStamp, CannotSee, Fact, Reading
 from monitor.lending.position import EventKind, Leg, Position, PositionEvent, PositionKey
+from monitor.readings.links import transaction_links
 from monitor.readings.positions import subject_of, title_of
 from monitor.readings.words import age, amount, dollars, price_words
 from monitor.units import WEI_PER_ETH, Address
@@ -21,7 +22,13 @@ _SAID = {
 
 
 def event_reading(
-    event: PositionEvent, where: str, transaction: str, legs: Sequence[Leg], name: str, at: BlockStamp
+    event: PositionEvent,
+    where: str,
+    transaction: str,
+    legs: Sequence[Leg],
+    name: str,
+    at: BlockStamp,
+    chain_id: int | None = None,
 ) -> Reading | None:
     """An owner's action or a liquidation, in USD at the protocol's prices; None for kinds without an amount.
 
@@ -30,24 +37,30 @@ def event_reading(
     said = _SAID.get(event.kind)
     if said is None or event.amount is None:
         return None
-    leg = next((leg for leg in legs if leg.token == event.token), None)
-    usd = _usd(leg, event.amount)
+    usd, what = _worth(event.token, event.amount, legs)
     liquidated = event.kind is EventKind.LIQUIDATION
-    what = (
-        f"{amount(event.amount, leg.decimals)} {leg.symbol}"
-        if leg
-        else f"{event.amount} units of {event.token}"
-    )
-    facts = [Fact("What", f"{said} {what}" + (f" ({dollars(usd)})" if isinstance(usd, Decimal) else ""))]
-    if event.detail:
+    facts = [Fact("What", f"{said} {what}")]
+    if event.seized is not None:
+        facts.append(Fact("Seized", _worth(*event.seized, legs)[1]))
+    elif event.detail:
         facts.append(Fact("Detail", event.detail))
-    links = (Link("Transaction", f"https://etherscan.io/tx/{transaction}"),) if transaction else ()
+    links = transaction_links(chain_id, transaction)
     return Reading(
         "position.liquidated" if liquidated else "position.changed",
         subject_of(event.key), title_of(event.key, name), usd, at,
         {"wallet": name, "protocol": event.key.protocol},
         occurrence=f"{transaction}:{where}", facts=tuple(facts), links=links,
     )  # fmt: skip
+
+
+def _worth(token: Address | None, units: int, legs: Sequence[Leg]) -> tuple[Decimal | CannotSee, str]:
+    """In USD, and in words: `26,137.97 WETH ($46.31M)`."""
+    leg = next((leg for leg in legs if leg.token == token), None)
+    usd = _usd(leg, units)
+    if leg is None:
+        return usd, f"{units} units of {token}"
+    words = f"{amount(units, leg.decimals)} {leg.symbol}"
+    return usd, f"{words} ({dollars(usd)})" if isinstance(usd, Decimal) else words
 
 
 def _usd(leg: Leg | None, units: int) -> Decimal | CannotSee:

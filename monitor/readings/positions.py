@@ -16,6 +16,7 @@ from monitor.lending.outcome import (
     liquidation_tick,
 )
 from monitor.lending.position import Leg, Position, PositionKey, ProofState, Seen, Unseen
+from monitor.readings.links import account_links
 from monitor.readings.remedies import fixes
 from monitor.readings.words import age, amount, days, dollars, percent, price_words
 from monitor.units import WAD, Address
@@ -35,13 +36,20 @@ _DISTANCE, _HEALTH = "position.distance", "position.health_factor"
 
 
 def position_readings(
-    seen: Sequence[Seen], names: Mapping[Address, str], at: BlockStamp, gone: Sequence[PositionKey] = ()
+    seen: Sequence[Seen],
+    names: Mapping[Address, str],
+    at: BlockStamp,
+    gone: Sequence[PositionKey] = (),
+    chain_id: int | None = None,
 ) -> list[Reading]:
-    """Distance and health factor of every position; `gone` are those that the last block still had."""
+    """Distance and health factor of every position; `gone` are those that the last block still had.
+
+    `chain_id` decides which explorer is linked; None for none.
+    """
     found: list[Reading] = []
     for one in seen:
         name = names.get(one.key.account, one.key.account)
-        found += _unseen(one, name, at) if isinstance(one, Unseen) else _seen(one, name, at)
+        found += _unseen(one, name, at) if isinstance(one, Unseen) else _seen(one, name, at, chain_id)
     for key in gone:
         name = names.get(key.account, key.account)
         found += [
@@ -66,13 +74,13 @@ def _unseen(one: Unseen, name: str, at: BlockStamp) -> Iterator[Reading]:
         yield _reading(reading, one.key, name, CannotSee(one.cause), at)
 
 
-def _seen(position: Position, name: str, at: BlockStamp) -> Iterator[Reading]:
+def _seen(position: Position, name: str, at: BlockStamp, chain_id: int | None) -> Iterator[Reading]:
     facts, remedies = tuple(facts_of(position, at.time)), tuple(fixes(position))
     value = _distance(position)
     chart = ChartRequest(
         "position", {"subject": subject_of(position.key)}, f"{name}: price and liquidation price"
     )
-    links = (Link("Account on Etherscan", f"https://etherscan.io/address/{position.key.account}"),)
+    links = account_links(chain_id, position.key.account)
     yield _reading(_DISTANCE, position.key, name, value, at, facts, remedies, links, chart)
     if position.health_factor is not None:
         health = Decimal(position.health_factor) / WAD

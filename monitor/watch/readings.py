@@ -46,10 +46,11 @@ def watched_readings(
     at = BlockStamp(snapshot.at.number, snapshot.at.hash, snapshot.at.timestamp)
     names = {wallet.address: wallet.name for wallet in watchlist.wallets}
     seen = [Unseen(key, snapshot.blind) for key in keys] if snapshot.blind else snapshot.seen
-    found = position_readings(seen, names, at, gone)
+    chain_id = identity.chain_id(db)
+    found = position_readings(seen, names, at, gone, chain_id)
     found += reported_readings(watchlist, snapshot.feeds.get(ETH_USD, NO_FEED), at)
     found += price_readings([feed for feed in snapshot.feeds.values() if isinstance(feed, FeedPrice)], at)
-    found += _events(snapshot, last, names, at)
+    found += _events(snapshot, last, names, at, chain_id)
     found += _moves(db, snapshot, watchlist.rules, names, at)
     found += _balances(snapshot, last, names, at)
     found += _oracles(snapshot, at)
@@ -108,7 +109,11 @@ def reported_readings(watchlist: Watchlist, eth: FeedPrice | CannotSee, at: Bloc
 
 
 def _events(
-    snapshot: Snapshot, last: Snapshot | None, names: dict[Address, str], at: BlockStamp
+    snapshot: Snapshot,
+    last: Snapshot | None,
+    names: dict[Address, str],
+    at: BlockStamp,
+    chain_id: int | None,
 ) -> Iterator[Reading]:
     legs = {**_legs(last), **_legs(snapshot)}
     for happened in snapshot.events:
@@ -116,7 +121,7 @@ def _events(
         name = names.get(event.key.account, event.key.account)
         where = f"{happened.log_index}:{event.kind.value}"
         reading = happenings.event_reading(
-            event, where, happened.transaction_hash, legs.get(event.key, ()), name, at
+            event, where, happened.transaction_hash, legs.get(event.key, ()), name, at, chain_id
         )
         if reading is not None:
             yield reading
