@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
 from bench.measure import Stopwatch
 from monitor.chain.clock import SystemClock
@@ -33,10 +34,10 @@ class TimedTransport:
         self._post = Transport.post
         Transport.post = lambda *given: self._timed(*given)  # type: ignore[method-assign]  # noqa: PLW0108 - binds
 
-    def _timed(self, transport: Transport, body: bytes, deadline: float) -> Answer:
+    def _timed(self, *given: Any) -> Answer:
         started = time.perf_counter()
         try:
-            return self._post(transport, body, deadline)
+            return self._post(*given)
         finally:
             self.waited_s += time.perf_counter() - started
 

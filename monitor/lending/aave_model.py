@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from monitor.lending.aave import Account, EMode, Market, Reserve, resolve
 from monitor.lending.aave_boundary import AaveTest
 from monitor.lending.correlation import EthFeedTimesRatio, FixedPrice, OtherFeed
+from monitor.lending.outcome import LiquidatableAbove, LiquidatableBelow, Outcome
 from monitor.lending.position import Cause, Model
 from monitor.lending.solver import first_crossing
 
@@ -20,9 +21,15 @@ class AaveModel:
     account: Account
     price: int
     """The ETH feed's answer, from which the first crossing is looked for."""
+    found: Outcome | None = field(default=None, compare=False)
+    """What was found at `price`, where it was solved already."""
 
     def tick(self) -> int | None:
         """The first liquidatable price, in the direction of danger; None where there is none."""
+        if isinstance(self.found, LiquidatableBelow):
+            return self.found.tick
+        if isinstance(self.found, LiquidatableAbove):
+            return self.found.tick if self.found.other_side is None else self.found.other_side
         return first_crossing(AaveTest(resolve(self.market, self.account)), self.price)
 
     def replaced(self, cause: Cause, other: Model) -> AaveModel:
@@ -33,8 +40,12 @@ class AaveModel:
             return AaveModel(self._with_reserves_of(other), other.account, other.price)
         if cause is Cause.PARAMETER:
             emodes = {id_: other.market.emodes.get(id_, emode) for id_, emode in self.market.emodes.items()}
-            return replace(self, market=self._market(cause, other, emodes, other.market))
-        return replace(self, market=self._market(cause, other, self.market.emodes, self.market))
+            return self._on(self._market(cause, other, emodes, other.market))
+        return self._on(self._market(cause, other, self.market.emodes, self.market))
+
+    def _on(self, market: Market) -> AaveModel:
+        """The account on another market: the same one keeps what was found."""
+        return self if market == self.market else AaveModel(market, self.account, self.price)
 
     def _market(self, cause: Cause, other: AaveModel, emodes: Mapping[int, EMode], rules: Market) -> Market:
         theirs = other.market.reserves

@@ -54,6 +54,7 @@ def build_position(
         raise CannotSee(mismatch(market, Observed(account, tick, user.data), (market.rule,)))
     line = linear(resolved, tick)
     has_debt = any(holding.amount for holding in resolved.debts)
+    outcome = classify(resolved, market, tick, facts.staking)
     return Position(
         key=key,
         collaterals=tuple(
@@ -64,7 +65,7 @@ def build_position(
         debt_value=own.debt,
         health_factor=own.health_factor if own.debt else None,
         price=_price(facts),
-        outcome=classify(resolved, market, tick, facts.staking),
+        outcome=outcome,
         terms=_terms(resolved, market, account) if has_debt else None,
         remedy=remedy(resolved, tick) if has_debt else None,
         drift_per_day=drift_per_day(line, growth(resolved, market, tick, facts.staking))
@@ -74,7 +75,7 @@ def build_position(
         rule=market.rule.name,
         linear=line,
         test=AaveTest(resolved),
-        model=AaveModel(market, account, tick),
+        model=AaveModel(market, account, tick, outcome),
     )
 
 
