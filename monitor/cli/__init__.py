@@ -45,6 +45,7 @@ COMMANDS: dict[str, Entry] = {
     "backfill": Entry("backfill", "backfill", "Read history into the database; resumable."),
     "gaps": Entry("gaps", "gaps", "What could not be read, and its repair."),
     "replay": Entry("replay", "replay", "Which alerts would your rules have sent? Sends none."),
+    "serve": Entry("serve", "serve", "The history in a browser: tables, queries, dashboards."),
     "query": Entry("query", "query", "Ask the database in SQL, read-only."),
 }
 """In the order of `ethmon --help`."""

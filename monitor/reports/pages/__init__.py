@@ -1,0 +1,1 @@
+"""What Datasette shows: canned queries, table descriptions, dashboards. Data only."""
