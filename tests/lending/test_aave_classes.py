@@ -282,3 +282,22 @@ def repaid(one: Position, place: int, amount: int) -> Position:
     debts = list(one.debts)
     debts[place] = replace(debts[place], amount=debts[place].amount - amount)
     return replace(one, debts=tuple(debts))
+
+
+@given(
+    st.dictionaries(st.integers(0, 3), st.integers(1, 10**22), min_size=1, max_size=4),
+    st.dictionaries(st.integers(0, 3), st.integers(1, 10**22), min_size=1, max_size=4),
+    st.sampled_from(RULES),
+)
+def test_what_was_found_is_the_price_that_is_searched_for(
+    collateral: dict[int, int], debt: dict[int, int], rule: HealthRule
+) -> None:
+    base, one = market(rule), account(collateral, debt)
+    searched = AaveModel(base, one, NOW)
+    try:
+        found = classify(resolve(base, one), base, NOW)
+    except CannotSee:
+        return
+    known = replace(searched, found=found)
+    assert known.tick() == searched.tick()
+    assert known.replaced(Cause.OTHER_PRICE, searched) == known == searched
