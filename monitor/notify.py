@@ -17,7 +17,7 @@ from alerts.ports import Channel
 from monitor.chain.redact import Redactor
 from monitor.config import Settings
 from monitor.errors import ConfigError, EthmonError
-from monitor.reports.alert_chart import chart_renderer
+from monitor.reports.alert_chart import ChartRenderer
 from monitor.store import incidents
 from monitor.store.database import Synchronous, open_beside
 from monitor.store.outbox import SqliteOutbox, enable_channels
@@ -50,7 +50,7 @@ def start_delivery(settings: Settings, channels: Sequence[Channel], wake: Event,
     stopping = Event()
 
     def work() -> None:
-        chart = chart_renderer(settings.db)
+        chart = ChartRenderer(settings.db, settings.watchlist)
         with open_beside(settings.db, synchronous=Synchronous.FULL) as db:
             outbox = SqliteOutbox(db)
             outbox.release_leases()
@@ -61,6 +61,7 @@ def start_delivery(settings: Settings, channels: Sequence[Channel], wake: Event,
                 except EthmonError as error:
                     log.warning("delivery stopped and starts again: %s", error)
                     stopping.wait(5)
+        chart.close()
 
     thread = Thread(target=work, name="delivery", daemon=True)
     thread.start()

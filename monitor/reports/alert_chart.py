@@ -1,104 +1,98 @@
-"""The small picture in a message about a position: the price that counts, and where it liquidates.
+"""The picture in a message about a position: the price that counts, and where it liquidates.
 
-Matplotlib is an extra (`pip install 'ethmon[charts]'`); without it messages come without pictures.
+    delivery thread --JSON line--> `monitor.reports.chart_process` --PNG--> the message
+
+Drawn in a process of its own, so that Matplotlib is never loaded into the daemon. The process is
+started by the first request and ends by itself; whatever happens to it, the message goes out.
+Without the extra (`pip install 'ethmon[charts]'`) messages come without pictures.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO
 
 from alerts.model import ChartRequest
-from monitor.readings.positions import subject_of
-from monitor.store import positions
-from monitor.store.database import Database, open_reader
-from monitor.store.positions import StoredPosition
-from monitor.units import SECONDS_PER_DAY, UnixTime
 
-SPAN_S = 7 * SECONDS_PER_DAY
-_INK, _FAINT, _PRICE, _LIQUIDATION = "#1b2026", "#9aa5b1", "#2563eb", "#c62828"
-_INCHES, _DPI = (6.0, 3.2), 150
+TIMEOUT_S = 7.0
+"""A message is not held back longer than this for its picture."""
+LARGEST = 5_000_000
+_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+"""Of the environment: the settings hold secrets, which a picture does not need."""
 
 
-class Point(NamedTuple):
-    """One row of a position's history, in USD."""
+class ChartRenderer:
+    """Draws what messages ask for from the history in `database`; None where that is not possible."""
 
-    time: UnixTime
-    price: float
-    liquidation: float
+    def __init__(self, database: Path, watchlist: Path, timeout_s: float = TIMEOUT_S) -> None:
+        self._paths = {"database": str(database.resolve()), "watchlist": str(watchlist.resolve())}
+        self._timeout_s = timeout_s
+        self._process: subprocess.Popen[bytes] | None = None
 
-
-def chart_renderer(database: Path) -> Callable[[ChartRequest], bytes | None]:
-    """Draws what messages ask for from the history in `database`; None where there is too little of it."""
-
-    def render(request: ChartRequest) -> bytes | None:
-        if request.kind != "position":
+    def __call__(self, request: ChartRequest) -> bytes | None:
+        """A PNG for a phone."""
+        subject = request.arguments.get("subject", "")
+        if request.kind != "position" or not subject or find_spec("matplotlib") is None:
             return None
-        with open_reader(database) as db:
-            points = position_points(db, request.arguments.get("subject", ""))
-        return draw(points, request.alt) if len(points) > 1 else None
+        line = json.dumps({**self._paths, "subject": subject}).encode() + b"\n"
+        try:
+            return self._ask(line) or None
+        except (OSError, EOFError):
+            self.close()
+            return None
 
-    return render
+    def close(self) -> None:
+        """End the process, if there is one."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
 
+    def _ask(self, line: bytes) -> bytes:
+        """Raises OSError and EOFError (ended, too slow, nonsense)."""
+        process = self._running()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(line)
+        process.stdin.flush()
+        end = time.monotonic() + self._timeout_s
+        size = int.from_bytes(_read(process.stdout, 4, end))
+        if size > LARGEST:
+            raise EOFError("that is no picture")
+        return _read(process.stdout, size, end)
 
-def position_points(db: Database, subject: str) -> list[Point]:
-    """The last seven days of one position, oldest first, with its newest state at the end."""
-    now = next((row for row in positions.current(db) if subject_of(row.key) == subject), None)
-    if now is None:
-        return []
-    rows = positions.history(db, now.key, UnixTime(now.block_time - SPAN_S))
-    return [point for row in (*rows, now) for point in _point(row)]
-
-
-def _point(row: StoredPosition) -> Sequence[Point]:
-    if row.price_usd is None or row.liquidation_usd is None:
-        return ()  # not seen, or no ETH price liquidates it: a hole, not a value
-    return (Point(row.block_time, row.price_usd, row.liquidation_usd),)
-
-
-def draw(points: Sequence[Point], title: str) -> bytes | None:
-    """A PNG of 900 x 480 pixels; None without Matplotlib."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return None
-    figure: Any = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained", facecolor="white")
-    axes: Any = figure.add_subplot()
-    times = [datetime.fromtimestamp(point.time, UTC) for point in points]
-    prices = [point.price for point in points]
-    limits = [point.liquidation for point in points]
-    axes.plot(times, prices, color=_PRICE, linewidth=2)
-    axes.plot(times, limits, color=_LIQUIDATION, linewidth=2, linestyle=(0, (4, 2)))
-    axes.fill_between(times, prices, limits, color=_PRICE, alpha=0.08, linewidth=0)
-    for at, value, colour in ((0.0, prices[-1], _PRICE), (0.24, limits[-1], _LIQUIDATION)):
-        axes.plot([times[-1]], [value], "o", color=colour, markersize=4)
-        words = f"{'Liquidation' if at else 'ETH'} ${value:,.2f}".replace("$", r"\$")
-        axes.text(at, 1.03, words, transform=axes.transAxes, color=colour, fontsize=9, fontweight="bold")
-    _tidy(axes, title, times)
-    target = io.BytesIO()
-    figure.savefig(target, format="png")
-    return target.getvalue()
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is not None:
+            self.close()
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "monitor.reports.chart_process"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                env=_environment(), start_new_session=True, bufsize=0,
+            )  # fmt: skip
+        return self._process
 
 
-def _tidy(axes: Any, title: str, times: Sequence[datetime]) -> None:
-    axes.set_title(title.replace("$", r"\$"), loc="left", fontsize=10, color=_INK, pad=22)
-    axes.grid(axis="y", color="#e6e9ed", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.margins(y=0.12)
-    axes.tick_params(colors=_FAINT, labelsize=8, length=0)
-    for side in ("top", "right", "left", "bottom"):
-        axes.spines[side].set_visible(False)
-    span = times[-1] - times[0]
-    ticks = [times[0] + span * part / 4 for part in range(5)]
-    shape = (
-        "%H:%M:%S" if span < timedelta(minutes=10) else "%H:%M" if span < timedelta(hours=36) else "%d %b %Hh"
-    )
-    axes.set_xticks(ticks, [tick.strftime(shape) for tick in ticks])
-    axes.yaxis.set_major_formatter(_dollars)
+def _read(source: IO[bytes], size: int, end: float) -> bytes:
+    found = b""
+    while len(found) < size:
+        left = end - time.monotonic()
+        if left <= 0 or not select.select([source], [], [], left)[0]:
+            raise EOFError("too slow")
+        part = os.read(source.fileno(), size - len(found))
+        if not part:
+            raise EOFError("ended")
+        found += part
+    return found
 
 
-def _dollars(value: float, _position: int) -> str:
-    return f"${value:,.0f}"
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return {**kept, "PYTHONPATH": str(Path(__file__).parents[2]), "MPLBACKEND": "agg"}

@@ -1,41 +1,61 @@
-"""The picture of a position: a true PNG that Telegram takes, and never a made-up one."""
+"""The picture in a message: a true PNG that Telegram takes, drawn in another process, never a made-up one."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
-
-import pytest
 
 from alerts.channels.telegram.api import BotApi
 from alerts.channels.telegram.channel import Telegram
 from alerts.model import ChartRequest
 from alerts.ports import Dispatch, Verdict
-from monitor.reports.alert_chart import Point, chart_renderer, draw
-from monitor.units import UnixTime
+from monitor.readings.positions import subject_of
+from monitor.reports.alert_chart import ChartRenderer
 from tests.support.alert_samples import supply
 from tests.support.databases import new_database
+from tests.support.position_rows import KEY, save_track
 from tests.support.telegram_emulator import TOKEN, TelegramEmulator
 
-
-def points(step_s: int, count: int) -> list[Point]:
-    return [Point(UnixTime(1_770_000_000 + step_s * n), 2_200.0 - n, 1_780.0) for n in range(count)]
+REQUEST = ChartRequest("position", {"subject": subject_of(KEY)})
 
 
-@pytest.mark.parametrize(("step_s", "count"), [(12, 2), (60, 40), (3_600, 168), (0, 2)])
-def test_any_span_of_time_makes_a_picture_that_telegram_takes(step_s: int, count: int) -> None:
-    picture = draw(points(step_s, count), "Whale $1 _{x}^ <b>: price and liquidation price")
-    assert picture is not None
+def test_telegram_takes_the_picture_of_a_position(tmp_path: Path) -> None:
+    path = tmp_path / "ethmon.db"
+    with new_database(path) as db:
+        save_track(db, name="Whale $1 _{x}^ <b>\N{WHALE}", prices=range(2_200, 1_800, -10))
+    render = ChartRenderer(path, tmp_path / "none.toml", timeout_s=60)
+    try:
+        first, second = render(REQUEST), render(REQUEST)
+    finally:
+        render.close()
+    assert first is not None
+    assert second == first
     with TelegramEmulator() as server:
         server.chat(1)
         channel = Telegram(BotApi(TOKEN, server.url), "1")
-        assert channel.send(Dispatch(supply(), picture=picture)).verdict is Verdict.SENT
+        assert channel.send(Dispatch(supply(), picture=first)).verdict is Verdict.SENT
         assert server.calls == ["sendPhoto"]
-        assert server.messages[0]["photo"][0]["width"] == 900
+        assert server.messages[0]["photo"][0]["width"] == 960
 
 
 def test_without_history_there_is_no_picture(tmp_path: Path) -> None:
     path = tmp_path / "ethmon.db"
     new_database(path).close()
-    render = chart_renderer(path)
-    assert render(ChartRequest("position", {"subject": "aave_v3:Core:0xabc"})) is None
-    assert render(ChartRequest("horoscope")) is None
+    render = ChartRenderer(path, tmp_path / "none.toml", timeout_s=60)
+    try:
+        assert render(REQUEST) is None
+        assert render(ChartRequest("horoscope")) is None
+    finally:
+        render.close()
+
+
+def test_a_drawing_that_takes_too_long_costs_the_picture_and_not_the_message(tmp_path: Path) -> None:
+    render = ChartRenderer(tmp_path / "ethmon.db", tmp_path / "none.toml", timeout_s=0.0)
+    assert render(REQUEST) is None
+    render.close()
+
+
+def test_asking_for_a_picture_loads_no_matplotlib() -> None:
+    code = "import sys, monitor.notify, monitor.reports.alert_chart; sys.exit(any(m in sys.modules for m in ('matplotlib', 'pandas', 'numpy')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,175 @@
+"""The history of one position as a chart needs it: price, liquidation price, what happened, where nothing was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from typing import NamedTuple
+
+from alerts.model import Rule, Severity
+from monitor.domain import BlockRef
+from monitor.errors import UsageError
+from monitor.lending.position import EventKind, PositionKey
+from monitor.readings.positions import subject_of
+from monitor.store import ledger, positions
+from monitor.store.database import Database
+from monitor.store.positions import StoredPosition
+from monitor.units import SECONDS_PER_DAY, Address, UnixTime
+from monitor.watch.history import SAMPLE_EVERY_S
+
+SPAN_S = 7 * SECONDS_PER_DAY
+UNSEEN_AFTER_S = 3 * SAMPLE_EVERY_S
+"""A position that is seen has a row more often than this; a longer silence is a hole."""
+
+
+class Point(NamedTuple):
+    """One row of the history. Prices are integers with `decimals`; None where there is no such price."""
+
+    time: UnixTime
+    block: int
+    price: int | None
+    liquidation: int | None
+    lower: int | None
+    """Where a soft liquidation is complete; `liquidation` is where it begins."""
+    decimals: int
+    health_factor: int | None
+    """18 decimals."""
+    outcome: str
+
+
+class Happening(NamedTuple):
+    """What an owner or a liquidator did."""
+
+    time: UnixTime
+    kind: str
+
+
+class AlertLevel(NamedTuple):
+    """A distance, as a fraction of the price, at which an alert is due."""
+
+    distance: Decimal
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One position over a span of time."""
+
+    now: StoredPosition
+    at: BlockRef | None
+    """The block of `now`, while its hash is kept."""
+    points: Sequence[Point]
+    happenings: Sequence[Happening]
+    levels: Sequence[AlertLevel]
+
+    @property
+    def holes(self) -> list[tuple[UnixTime, UnixTime]]:
+        """Stretches without a row: the position was not seen."""
+        return [
+            (one.time, after.time)
+            for one, after in pairwise(self.points)
+            if after.time - one.time > UNSEEN_AFTER_S
+        ]
+
+    @property
+    def short(self) -> bool:
+        """Whether a rising price liquidates."""
+        return any(point.outcome == "above" for point in self.points[-1:])
+
+
+def track(db: Database, now: StoredPosition, since: UnixTime, rules: Sequence[Rule] = ()) -> Track:
+    """The rows of one position from `since` on, with its newest state at the end."""
+    rows = positions.history(db, now.key, since)
+    last = rows[-1] if rows else None
+    if last is None or last.block_number < now.block_number:
+        rows = (*rows, now)
+    return Track(
+        now,
+        ledger.recent_ref(db, now.block_number),
+        [_point(row) for row in rows if row.outcome != "unseen"],
+        list(_happenings(db, now.key, since)),
+        list(_levels(rules, now)),
+    )
+
+
+def wanted(db: Database, name: str) -> list[StoredPosition]:
+    """Positions that `name` means (a wallet's name, an address, or an identity as in alerts), nearest first.
+
+    Closed ones come from the history. Raises UsageError naming those that there are.
+    """
+    current = positions.current(db)
+    found = [row for row in current if _is_named(row, name)] or _closed(db, name)
+    if not found:
+        names = sorted({row.name or row.account for row in current})
+        listed = "; ".join(names[:8]) or "none is watched"
+        raise UsageError(f"No position is named {name[:80]!r}. There are: {listed}.")
+    return found
+
+
+def of_subject(db: Database, subject: str) -> StoredPosition | None:
+    """The position that an alert is about."""
+    return next((row for row in positions.current(db) if subject_of(row.key) == subject), None)
+
+
+def _is_named(row: StoredPosition, name: str) -> bool:
+    asked = name.strip().lower()
+    return asked in {row.name.lower(), row.account.lower(), subject_of(row.key).lower()}
+
+
+def _closed(db: Database, name: str) -> list[StoredPosition]:
+    """The last row of positions that are no longer there."""
+    rows = db.rows(
+        f"SELECT {', '.join(positions.COLUMNS)}, max(block_number) FROM position"  # noqa: S608 - our own list
+        " WHERE lower(name) = ?1 OR account = ?1 GROUP BY protocol, market, account, position_id",
+        name.strip().lower(),
+    )
+    return [positions.stored(row[:-1]) for row in rows]
+
+
+def _point(row: StoredPosition) -> Point:
+    outcome = row.detail.get("outcome", {})
+    return Point(
+        row.block_time,
+        row.block_number,
+        _number(row.price),
+        _number(row.liquidation_price),
+        _number(outcome.get("lower")) if row.outcome == "range" else None,
+        row.price_decimals or 0,
+        _number(row.health_factor),
+        row.outcome,
+    )
+
+
+def _number(text: str | None) -> int | None:
+    return None if text is None else int(text)
+
+
+def _happenings(db: Database, key: PositionKey, since: UnixTime) -> Iterator[Happening]:
+    for event in positions.events_of(db, Address(key.account), limit=400):
+        where = PositionKey(event[3], event[4], Address(event[5]), event[6])
+        if where == key and event[1] >= since and event[7] in _SHOWN:
+            yield Happening(event[1], event[7])
+
+
+_SHOWN = {
+    kind.value
+    for kind in (
+        EventKind.SUPPLY,
+        EventKind.WITHDRAW,
+        EventKind.BORROW,
+        EventKind.REPAY,
+        EventKind.LIQUIDATION,
+    )
+}
+
+
+def _levels(rules: Iterable[Rule], now: StoredPosition) -> Iterator[AlertLevel]:
+    labels = {"wallet": now.name, "protocol": now.protocol}
+    for rule in rules:
+        if rule.spec.key != "position.distance" or not rule.select:
+            continue
+        if all(labels.get(name) == value for name, value in rule.select.items()):
+            for level in rule.levels:
+                yield AlertLevel(level.threshold / 100, level.severity)
