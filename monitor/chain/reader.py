@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 PACK: Final = 250
 """Calls in one `aggregate3`: well under the gas that nodes allow an eth_call."""
+_SMALLEST_PACK: Final = 16
 _MULTICALL: Final = Address(multicall3.ADDRESS)
 
 
@@ -44,6 +45,7 @@ class Reader:
     """Reads for one chain. Remembers calls that fail by themselves, so that each is retried alone once."""
 
     pack: int = PACK
+    """Calls in a pack, until the node finds that too much: then half, remembered."""
     round_trips: int = 0
     """Batches sent so far."""
     _packs: bool = True
@@ -121,6 +123,7 @@ class Reader:
             if len(views) == 1:
                 return self._plain(pinned, views)
             half = len(views) // 2
+            self.pack = max(_SMALLEST_PACK, min(self.pack, half))
             calls = [
                 EthCall(_MULTICALL, multicall3.encode([(view.to, view.data) for view in part]))
                 for part in (views[:half], views[half:])
