@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -40,13 +40,19 @@ class PowBlock(NamedTuple):
     issued_wei: Wei
 
 
-def read_pow_blocks(node: BatchCaller, first: BlockNumber, last: BlockNumber) -> Iterator[PowBlock]:
+Reward = Callable[[BlockNumber], Wei]
+"""Reward of a block itself, by its number: which fork it is of."""
+
+
+def read_pow_blocks(
+    node: BatchCaller, first: BlockNumber, last: BlockNumber, *, reward: Reward = block_reward_wei
+) -> Iterator[PowBlock]:
     """Blocks `first` to `last`, all before the Merge, in order. Raises NodeError; none is ever left out."""
     for start in range(first, last + 1, BATCH):
-        yield from _read_batch(node, range(start, min(start + BATCH, last + 1)))
+        yield from _read_batch(node, range(start, min(start + BATCH, last + 1)), reward)
 
 
-def _read_batch(node: BatchCaller, numbers: range) -> Iterator[PowBlock]:
+def _read_batch(node: BatchCaller, numbers: range, reward: Reward) -> Iterator[PowBlock]:
     counted = node.batch([Call("eth_getUncleCountByBlockNumber", [hex(n)]) for n in numbers], _COUNT)
     counts = [_count(number, unwrap(text)) for number, text in zip(numbers, counted, strict=True)]
     places = [(n, index) for n, count in zip(numbers, counts, strict=True) for index in range(count)]
@@ -56,12 +62,12 @@ def _read_batch(node: BatchCaller, numbers: range) -> Iterator[PowBlock]:
     for (number, _), uncle in zip(places, found, strict=True):
         uncles[number] = (*uncles.get(number, ()), BlockNumber(uncle))
     for number in map(BlockNumber, numbers):
-        yield _pow_block(number, uncles.get(number, ()))
+        yield _pow_block(number, uncles.get(number, ()), reward(number))
 
 
-def _pow_block(number: BlockNumber, uncles: tuple[BlockNumber, ...]) -> PowBlock:
+def _pow_block(number: BlockNumber, uncles: tuple[BlockNumber, ...], reward: Wei) -> PowBlock:
     try:
-        return PowBlock(number, uncles, pow_issuance_wei(number, uncles, block_reward_wei(number)))
+        return PowBlock(number, uncles, pow_issuance_wei(number, uncles, reward))
     except ValueError as error:
         raise BadAnswer("uncles", f"{error}.") from None
 

@@ -1,4 +1,4 @@
-"""Samples of the consensus layer's balances. One migration; applied by `monitor.store.schema`."""
+"""What issuance is made of. Migrations; applied by `monitor.store.schema`."""
 
 from __future__ import annotations
 
@@ -27,3 +27,22 @@ def issuance(db: Any) -> None:
     db.execute(_SAMPLE)
     db.execute("CREATE INDEX issuance_sample_block_number ON issuance_sample (block_number)")
     db.execute("CREATE INDEX issuance_sample_timestamp ON issuance_sample (timestamp)")
+
+
+def rewards_and_deposits(db: Any) -> None:
+    """Issuance of proof-of-work blocks, uncles included; deposits of ranges of blocks that follow each other."""
+    db.execute(
+        """CREATE TABLE pow_reward (
+            block_number INTEGER PRIMARY KEY,
+            uncles INTEGER NOT NULL,
+            issued_gwei INTEGER NOT NULL
+        ) STRICT"""
+    )
+    db.execute(
+        """CREATE TABLE deposit_range (
+            last_block INTEGER PRIMARY KEY,
+            first_block INTEGER NOT NULL CHECK (first_block <= last_block),
+            deposits_gwei INTEGER NOT NULL,
+            next_deposit INTEGER
+        ) STRICT"""
+    )

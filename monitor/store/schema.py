@@ -212,6 +212,7 @@ MIGRATIONS: tuple[Callable[[Any], None], ...] = (
     alert_tables.alerting,
     position_tables.positions,
     issuance_tables.issuance,
+    issuance_tables.rewards_and_deposits,
 )
 VERSION = len(MIGRATIONS)
 """Kept in `PRAGMA user_version`, set in the transaction of each migration."""
