@@ -166,6 +166,8 @@ class LiquityV1:
         if feed.answer * WAD_PER_TICK != price or price <= 0:
             raise CannotSee("the protocol's price is not its Chainlink feed's: it fell back to another")
         coll, debt, count, l_eth, l_debt, mcr, ccr = told[:7]
+        if mcr <= 0:
+            raise CannotSee("the system has no minimum collateral ratio")
         system = System(coll, debt, count, deposits if offset is None else offset, l_eth, l_debt, mcr, ccr)
         return SystemAt(system, feed, price_feed)
 

@@ -61,6 +61,8 @@ class BranchReader:
             ]  # fmt: skip
             answers = yield [View(self.deployment.registry, call.encode()) for call in calls]
             told = [decoded(call, answer, call.name) for call, answer in zip(calls, answers, strict=True)]
+            if told[4] <= 0:
+                raise CannotSee("the branch has no minimum collateral ratio")
             self.registry = Registry(*map(Address, told[:4]), *told[4:])
         return self.registry
 

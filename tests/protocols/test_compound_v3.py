@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from contracts_abi import chainlink, erc20
 from contracts_abi import comet as abi
@@ -25,6 +27,7 @@ from monitor.protocols.compound_v3 import CompoundV3
 from monitor.units import SECONDS_PER_DAY, Address, BlockNumber
 from tests.support import vectors
 from tests.support.contracts import REVERTED, Contracts, address_of, block_at
+from tests.support.hostile import spoil as spoil_some
 
 MARKETS = [
     pytest.param(market, id=f"{label}-{market['name']}")
@@ -340,3 +343,13 @@ def test_events_name_the_account_and_what_happened():
     garbled = log("Supply", (other, one), 5)._replace(data=b"\x00")
     assert adapter.decode_event(garbled) == []
     assert adapter.decode_event(garbled._replace(address=Address(one))) == []
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**32), which=st.integers(0, 1))
+def test_whatever_contracts_answer_there_is_a_row_or_a_gap(seed, which):
+    fields = MARKETS[which].values[0]
+    recorded = Recorded({**fields, "accounts": fields["accounts"][:6]})
+    spoil_some(recorded.contracts, seed)
+    for row in recorded.rows().values():
+        assert isinstance(row, Position | Unseen)

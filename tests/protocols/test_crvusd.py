@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from contracts_abi import crvusd as abi
 from contracts_abi import erc20, maker
@@ -13,6 +15,7 @@ from monitor.protocols.base import EventLog
 from monitor.protocols.crvusd import CrvUsd, CrvUsdMarket
 from monitor.units import WAD, BlockNumber
 from tests.support.contracts import Contracts, address_of, block_at
+from tests.support.hostile import spoil as spoil_some
 
 CONTROLLER, AMM_AT, TOKEN, RATIO, COIN, OWNER = map(
     address_of, ("controller", "amm", "token", "ratio", "coin", "owner")
@@ -109,3 +112,12 @@ def test_events():
         assert (event.key.account, event.kind, event.amount) == (OWNER, kind, amount)
         assert adapter.decode_event(log._replace(data=b"")) == []
     assert list(adapter.checks(None)) == []
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32))
+def test_whatever_contracts_answer_there_is_a_row_or_a_gap(contracts, seed):
+    told = Contracts(said=dict(contracts.said))
+    spoil_some(told, seed)
+    for one in told.run(CrvUsd([STAKED]).read([OWNER], block_at(1_760_000_000))):
+        assert isinstance(one, Position | Unseen)

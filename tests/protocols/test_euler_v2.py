@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from eth_abi.abi import encode
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from contracts_abi import chainlink, erc20
 from contracts_abi import euler as abi
@@ -15,6 +17,7 @@ from monitor.protocols.euler_v2 import EulerV2
 from monitor.protocols.euler_v2_places import LOOK_AGAIN, SUB_ACCOUNTS, sub_account
 from monitor.units import WAD, BlockNumber
 from tests.support.contracts import Contracts, address_of, block_at
+from tests.support.hostile import spoil as spoil_some
 
 EVC, FEED, VAULT, HELD, OWNER, DOLLAR, ETHER = map(
     address_of, ("evc", "eth feed", "vault", "held", "owner", "dollar", "ether")
@@ -148,3 +151,16 @@ def test_events_of_known_sub_accounts():
         (event,) = adapter.decode_event(log)
         assert (event.key, event.kind, event.amount) == (row.key, kind, amount)
         assert adapter.decode_event(log._replace(data=b"")) == []
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32))
+def test_whatever_contracts_answer_there_is_a_row_or_a_gap(seed):
+    contracts = market(8, 0, 0, 15_000)
+    kept = {key: answer for key, answer in contracts.said.items() if key[0] != EVC or key[1][-1] == SUB}
+    others = {key: answer for key, answer in contracts.said.items() if key not in kept}
+    contracts.said = kept
+    spoil_some(contracts, seed)
+    contracts.said |= others
+    for one in rows(contracts):
+        assert isinstance(one, Position | Unseen)

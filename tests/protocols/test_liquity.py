@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from eth_abi.abi import encode
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from contracts_abi import chainlink, erc20, maker
 from contracts_abi import liquity as abi
@@ -18,6 +20,7 @@ from monitor.protocols.liquity_v2 import LiquityV2
 from monitor.units import WAD, BlockNumber
 from tests.support import vectors
 from tests.support.contracts import REVERTED, Contracts, address_of, block_at
+from tests.support.hostile import spoil as spoil_some
 
 V1 = [
     pytest.param(data["constants"], scene, id=f"{label}-{number}-{scene['name']}")
@@ -348,3 +351,15 @@ def test_v2_a_reth_branch_uses_the_lower_of_rate_and_market():
         row = next(iter(recorded.rows().values()))
         assert isinstance(row, Position)
         assert row.model.at.rate == min(reth_rate, market)
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**32), version=st.sampled_from([1, 2]))
+def test_whatever_contracts_answer_there_is_a_row_or_a_gap(seed, version):
+    terms, scene = (V1 if version == 1 else V2)[0].values
+    recorded = (RecordedV1 if version == 1 else RecordedV2)(
+        terms, {**scene, "accounts": scene["accounts"][:6]}
+    )
+    spoil_some(recorded.contracts, seed)
+    for row in recorded.rows().values():
+        assert isinstance(row, Position | Unseen)

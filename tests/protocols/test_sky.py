@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from eth_abi.abi import encode
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from contracts_abi import erc20
 from contracts_abi import maker as abi
@@ -17,6 +19,7 @@ from monitor.protocols.sky_deployments import SkyDeployment
 from monitor.units import MAX_UINT256, RAY, WAD, Address, BlockNumber
 from tests.support import vectors
 from tests.support.contracts import REVERTED, Contracts, address_of, block_at
+from tests.support.hostile import spoil as spoil_some
 
 FILES = vectors.of_protocol("Maker/Sky (dss)")
 SCENES = [
@@ -297,3 +300,13 @@ def test_logs_of_known_vaults_are_decoded(scene):
         topics=(abi.FROB_TOPIC, ilk, encode_values(["address"], [Address("0x" + "99" * 20)]), urn)
     )
     assert adapter.decode_event(stranger) == []
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**32))
+def test_whatever_contracts_answer_there_is_a_row_or_a_gap(seed):
+    scene = FILES[0][1]["scenes"][0]
+    recorded = Recorded({**scene, "accounts": scene["accounts"][:6]})
+    spoil_some(recorded.contracts, seed)
+    for row in recorded.rows().values():
+        assert isinstance(row, Position | Unseen)
