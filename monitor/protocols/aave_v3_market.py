@@ -127,7 +127,9 @@ def observations(facts: MarketFacts, state: PoolState, holdings: Holdings) -> di
         stored = holdings.accounts[account]
         if isinstance(stored, CannotSee) or user.data is None:
             continue
-        if not any(isinstance(facts.market.reserves[id_].source, NoPrice) for id_ in stored.rows):
+        emode = facts.market.emodes.get(stored.emode)
+        sources = [facts.market.reserves[id_].source for id_ in stored.rows]
+        if not any(isinstance(source, NoPrice) for source in (*sources, emode.source if emode else None)):
             found[account] = Observed(stored, facts.tick, user.data)
     return found
 

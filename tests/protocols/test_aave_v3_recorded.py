@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from contracts_abi import aave_v3 as abi
 from monitor.domain import BlockRef
 from monitor.lending.outcome import (
     AlreadyLiquidatable,
@@ -22,7 +23,7 @@ from monitor.lending.position import Position, Seen, Unseen
 from monitor.protocols.aave_v3 import AaveV3
 from monitor.units import BlockHash, BlockNumber, UnixTime
 from tests.support.aave_vectors import instances
-from tests.support.recorded_pool import POOL, RecordedPool, account_of
+from tests.support.recorded_pool import ORACLE, POOL, RecordedPool, account_of, category_asset
 
 
 @pytest.fixture(scope="module", params=[pytest.param(one, id=name) for name, one in instances()])
@@ -109,3 +110,16 @@ def test_a_pool_that_does_not_answer_is_a_gap_for_all(instance: dict[str, Any]) 
     seen = pool.run(adapter.read(pool.accounts, block_of(instance)))
     assert len(seen) == len(pool.accounts)
     assert all(isinstance(one, Unseen) and "pool" in one.cause for one in seen)
+
+
+def test_a_category_without_its_price_hides_only_its_users(instance: dict[str, Any]) -> None:
+    priced = {int(id_) for id_, one in instance["market"]["emodes"].items() if one.get("price_answer")}
+    pool = RecordedPool(instance)
+    for id_ in priced:
+        del pool.answers[(ORACLE, abi.ASSET_PRICE.encode(category_asset(id_)))]
+    seen, adapter = read(pool, instance)
+    users = {account_of(entry["id"]) for entry in instance["accounts"] if entry["emode"] in priced}
+    hidden = {one.key.account for one in seen.values() if isinstance(one, Unseen)}
+    assert hidden <= users
+    assert bool(hidden) == bool(users & set(seen))
+    assert adapter.rules[POOL][0].name == instance["market"]["formula"]

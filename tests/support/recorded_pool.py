@@ -40,6 +40,11 @@ def source_of(id_: int) -> Address:
     return place(0xD000 + id_)
 
 
+def category_asset(id_: int) -> Address:
+    """The asset whose price replaces those of an e-mode category."""
+    return place(0xF000 + id_)
+
+
 def account_of(id_: int) -> Address:
     return place(0xE0000 + id_)
 
@@ -153,7 +158,7 @@ class RecordedPool:
                 self._number(POOL, abi.LTVZERO_BITMAP, (id_,), entry["ltvzero_bitmap"])
                 self._number(POOL, abi.IS_ISOLATED, (id_,), entry["isolated"])
             return
-        replaced = place(0xF000 + id_) if entry["price_answer"] else NOBODY
+        replaced = category_asset(id_) if entry["price_answer"] else NOBODY
         if entry["price_answer"]:
             self._price(Address(replaced), place(0xF100 + id_), entry["price_answer"])
         kind = "(uint16,uint16,uint16,address,string)"
