@@ -13,7 +13,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 from monitor.chain.bulk import Bulk, Pace, Piece, ReadBlocks, newest_first
@@ -67,8 +67,8 @@ def run_backfill(
     missing = coverage.missing_ranges(db, first, last)
     writer = _Writer(db, clock, sum(end - start + 1 for start, end in missing), progress)
     try:
-        with _few_collections():
-            for piece in Bulk(read, cancel, pace).pieces(newest_first(missing)):
+        with _few_collections(), closing(Bulk(read, cancel, pace).pieces(newest_first(missing))) as pieces:
+            for piece in pieces:
                 writer.take(piece)
     finally:
         writer.flush()

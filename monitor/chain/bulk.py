@@ -14,7 +14,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from monitor.chain.blocks import BLOCK, BlobFee, BlockJson, to_blocks
@@ -169,8 +169,8 @@ class Bulk:
         self._working = 0
         self._ready: queue.Queue[Piece | Exception | None] = queue.Queue(WAITING_PIECES)
 
-    def pieces(self, spans: Iterable[tuple[BlockNumber, BlockNumber]]) -> Iterator[Piece]:
-        """What `spans` hold, in the order in which it arrives."""
+    def pieces(self, spans: Iterable[tuple[BlockNumber, BlockNumber]]) -> Generator[Piece]:
+        """What `spans` hold, in the order in which it arrives. Close it: the workers end then."""
         work = iter(spans)
         meter = _Meter(self._pace)
         try:
