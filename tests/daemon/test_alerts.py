@@ -84,7 +84,7 @@ def test_a_reorg_takes_the_alert_back_in_the_same_tick(market: WatchedMarket) ->
     told = market.told()
     assert [(transition, block) for transition, _, block in told[1:]] == [("corrected", new_block)]
     wrong, correction = market.telegram.messages
-    assert "Corrected: its block was replaced" in wrong["text"]
+    assert "Corrected: its block was replaced" in wrong.get("caption", wrong.get("text"))
     assert "reply_markup" not in wrong, "nothing is left to acknowledge"
     assert correction["reply_to_message"]["message_id"] == wrong["message_id"]
     assert titles(market)[-1].startswith("CORRECTION")
@@ -114,7 +114,7 @@ def test_a_reorg_that_changes_nothing_is_not_news(market: WatchedMarket) -> None
 def test_a_channel_that_was_down_catches_up_and_the_other_stood_in(market: WatchedMarket) -> None:
     only_phone = 'price_usd = 1780\nalert_at = "10%"\nseverity = "critical"\nchannels = ["telegram"]'
     market.watch(more=f'[[level]]\nname = "Reported"\n{only_phone}')
-    market.telegram.script("sendMessage", "status", times=10**6, status=503)
+    market.telegram.script("", "status", times=10**6, status=503)
     with market.running() as daemon:
         market.walk(daemon, 2_200, 1_960)
         assert len(market.letters()) == 2
@@ -122,7 +122,7 @@ def test_a_channel_that_was_down_catches_up_and_the_other_stood_in(market: Watch
         eventually(lambda: len(market.letters()) == 4)
         market.telegram.troubles.clear()
         market.pass_time(700)
-        eventually(lambda: rows(market.database, "SELECT 1 FROM outbox WHERE state = 'pending'") == [])
+        eventually(lambda: rows(market.database, "SELECT 1 FROM outbox WHERE state != 'delivered'") == [])
     _, _, *stood_in = (letter.get_body(("plain",)).get_content() for letter in market.letters())
     assert any("elegram does not take messages" in text and "Reported" in text for text in stood_in), stood_in
     assert any("telegram" in text.lower() and "Reported" not in text for text in stood_in), stood_in

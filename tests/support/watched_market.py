@@ -127,7 +127,24 @@ class WatchedMarket:
         return rows(self.database, "SELECT transition, level, at_hash FROM alert ORDER BY serial")
 
     def pass_time(self, seconds: int) -> None:
-        """As if everything in the outbox had happened `seconds` earlier."""
+        """As if everything in the outbox had happened `seconds` earlier.
+
+        A delivery in flight writes its own view of the channel afterwards, so the shift is repeated
+        until it stays.
+        """
+        wanted = time.time() - seconds
+        for _ in range(10):
+            self._shift(seconds)
+            time.sleep(1)
+            lasting = rows(
+                self.database,
+                "SELECT 1 FROM channel WHERE json_extract(health, '$.failing_since') > ?",
+                wanted,
+            )
+            if not lasting:
+                return
+
+    def _shift(self, seconds: int) -> None:
         shift = ", ".join(
             f"'$.{name}', json_extract(health, '$.{name}') - {seconds}"
             for name in ("failing_since", "not_before")
