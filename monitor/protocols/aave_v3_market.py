@@ -154,14 +154,15 @@ def fitting_rules(
     return calibrate(facts.market, observed, every).rules
 
 
-def index_rule(facts: MarketFacts, now: UnixTime) -> IndexRule | CannotSee:
-    """The debt index formula that gives the pool's own indexes at the block."""
+def index_rule(facts: MarketFacts, now: UnixTime) -> IndexRule | CannotSee | None:
+    """The debt index formula that gives the pool's own indexes at the block; None where both do."""
     samples = [
         IndexSample(one.stored, now, one.income, one.debt_index)
         for one in facts.market.reserves.values()
         if one.stored is not None and not isinstance(one.source, NoPrice)
     ]
     try:
-        return calibrate_indexes(samples)[0]
+        fitting = calibrate_indexes(samples)
     except CannotSee as error:
         return error
+    return fitting[0] if len(fitting) == 1 else None

@@ -42,7 +42,7 @@ def build_position(
     *,
     state: PoolState,
     facts: MarketFacts,
-    indexes: IndexRule | CannotSee,
+    indexes: IndexRule | CannotSee | None,
 ) -> Position:
     """The position. Raises `CannotSee` where a price is missing or no rule gives the contract's numbers."""
     market, tick = facts.market, facts.tick
@@ -72,11 +72,16 @@ def build_position(
         if has_debt
         else None,
         notes=tuple(_notes(account, resolved, state, facts, indexes)),
-        rule=market.rule.name,
+        rule=_rule(market, indexes),
         linear=line,
         test=AaveTest(resolved),
         model=AaveModel(market, account, tick, outcome),
     )
+
+
+def _rule(market: Market, indexes: IndexRule | CannotSee | None) -> str:
+    """Both calibrated formulas; the health rule alone where the interest formula is not known (yet)."""
+    return market.rule.name + (f", {indexes.value} index" if isinstance(indexes, IndexRule) else "")
 
 
 def _by_value(resolved: Resolved, tick: int) -> Resolved:
@@ -113,7 +118,11 @@ def _terms(resolved: Resolved, market: Market, account: Account) -> LiquidationT
 
 
 def _notes(
-    account: Account, resolved: Resolved, state: PoolState, facts: MarketFacts, indexes: IndexRule | CannotSee
+    account: Account,
+    resolved: Resolved,
+    state: PoolState,
+    facts: MarketFacts,
+    indexes: IndexRule | CannotSee | None,
 ) -> list[str]:
     market = facts.market
     notes: list[str] = []

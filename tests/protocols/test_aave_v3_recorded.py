@@ -47,6 +47,8 @@ def test_every_account_is_reproduced_and_its_boundary_is_the_recorded_one(instan
     seen, adapter = read(RecordedPool(instance), instance)
     assert [rule.name for rule in adapter.rules[POOL]] == [instance["market"]["formula"]]
     assert not [one for one in seen.values() if isinstance(one, Unseen)]
+    expected = f"{instance['market']['formula']}, {instance['market']['debt_index_formula']} index"
+    assert {one.rule for one in seen.values() if isinstance(one, Position)} == {expected}
     for entry in instance["accounts"]:
         flagged = any(row[2] or row[3] for row in entry["rows"].values())
         one = seen.get(account_of(entry["id"]))
