@@ -38,6 +38,7 @@ COMMANDS: dict[str, Entry] = {
     "positions": Entry(
         "positions", "positions", "Liquidation prices of watched accounts, and how near they are."
     ),
+    "ladder": Entry("ladder", "ladder", "Collateral that becomes liquidatable at each ETH price."),
     "watch": Entry("watch", "watch", "Add, list and remove watched accounts."),
     "alerts": Entry("alerts", "alerts", "What is open, answers to it, and test messages."),
     "outbox": Entry("outbox", "outbox", "Messages on their way, and those that did not arrive."),
@@ -45,6 +46,7 @@ COMMANDS: dict[str, Entry] = {
     "backfill": Entry("backfill", "backfill", "Read history into the database; resumable."),
     "gaps": Entry("gaps", "gaps", "What could not be read, and its repair."),
     "replay": Entry("replay", "replay", "Which alerts would your rules have sent? Sends none."),
+    "chart": Entry("chart", "chart", "Pictures of burn, supply, fees, a position, the ladder."),
     "serve": Entry("serve", "serve", "The history in a browser: tables, queries, dashboards."),
     "query": Entry("query", "query", "Ask the database in SQL, read-only."),
 }

@@ -13,8 +13,6 @@ from monitor.cli.when import utc
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
-    from monitor.chain.endpoints import Endpoints
-    from monitor.domain import BlockRef
     from monitor.reports.positions import PositionLine, PositionView
     from monitor.watchlist import Wallet
 
@@ -59,25 +57,12 @@ def positions(app: App, addresses: tuple[str, ...], block: int | None, live: boo
 
 
 def _read(app: App, addresses: Sequence[str], block: int | None) -> PositionView:
-    from monitor.adapters import FEEDS, adapters_for
-    from monitor.chain.clock import SystemClock
-    from monitor.chain.connect import connect
+    from monitor.cli.live import read_live
     from monitor.reports.positions import live_view
-    from monitor.watch import SnapshotReader
 
     wallets = _wallets(app, addresses)
-    clock = SystemClock()
-    source = connect(app.settings, clock)
-    at = _block(source, block)
-    chain_id = source.chain_id()
-    reader = SnapshotReader(source, adapters_for(chain_id, app.settings.deployments), FEEDS.get(chain_id, {}))
-    if not reader.adapters:
-        raise UsageError(f"No lending protocol is known on chain {chain_id}.")
-    snapshot = reader.read(at, [wallet.address for wallet in wallets])
-    source.close()
-    if snapshot.blind:
-        raise click.ClickException(f"The positions cannot be read at block {at.number:,}: {snapshot.blind}")
-    return live_view(at, snapshot.seen, {wallet.address: wallet.name for wallet in wallets})
+    snapshot = read_live(app, [wallet.address for wallet in wallets], block)
+    return live_view(snapshot.at, snapshot.seen, {wallet.address: wallet.name for wallet in wallets})
 
 
 def _wallets(app: App, addresses: Sequence[str]) -> tuple[Wallet, ...]:
@@ -92,17 +77,6 @@ def _wallets(app: App, addresses: Sequence[str]) -> tuple[Wallet, ...]:
         return watched.wallets
     asked = dict.fromkeys(parse_address("ADDRESS", text) for text in addresses)
     return tuple(Wallet(watched.name_of(address), address) for address in asked)
-
-
-def _block(source: Endpoints, number: int | None) -> BlockRef:
-    from monitor.units import BlockNumber
-
-    if number is None:
-        return source.head()
-    ref = source.ref(BlockNumber(number))
-    if ref is None:
-        raise UsageError(f"The node has no block {number:,}.")
-    return ref
 
 
 def _print(view: PositionView) -> None:

@@ -211,11 +211,16 @@ class Sheet:
         handles = [_handle(kind, colour, self.palette) for kind, colour, _ in entries]
         shown: Any = axes.legend(
             handles, [text for *_, text in entries], loc="lower left", bbox_to_anchor=(-0.01, 1.0),
-            ncols=2 if self.look.phone and len(entries) > 2 else len(entries), frameon=False, borderaxespad=0.1,
+            ncols=self._columns([text for *_, text in entries]), frameon=False, borderaxespad=0.1,
             fontsize=self.size.points * 0.86, handlelength=1.2, handleheight=0.9, columnspacing=1.2,
             handletextpad=0.5, labelcolor=self.palette.ink,
         )  # fmt: skip
         shown.set_zorder(10)
+
+    def _columns(self, texts: Sequence[str]) -> int:
+        """How many of these fit side by side."""
+        letters = self.size.inches[0] * 0.88 * 72 / (self.size.points * 0.86 * 0.58)
+        return max(1, min(len(texts), int(letters / (max(map(len, texts), default=1) + 4.5))))
 
     def remark(self, axes: Any, text: str) -> None:
         """A few words in the middle of a panel that has nothing else to say."""

@@ -13,9 +13,11 @@ from monitor.domain import BlockRef
 from monitor.errors import UsageError
 from monitor.lending.position import EventKind, PositionKey
 from monitor.readings.positions import subject_of
-from monitor.store import ledger, positions
+from monitor.store import identity, ledger, positions
 from monitor.store.database import Database
 from monitor.store.positions import StoredPosition
+from monitor.supply import frames
+from monitor.supply.forks import CHAINS
 from monitor.units import SECONDS_PER_DAY, Address, UnixTime
 from monitor.watch.history import SAMPLE_EVERY_S
 
@@ -92,6 +94,12 @@ def track(db: Database, now: StoredPosition, since: UnixTime, rules: Sequence[Ru
         list(_happenings(db, now.key, since)),
         list(_levels(rules, now)),
     )
+
+
+def since_of(db: Database, since: str, now: StoredPosition) -> UnixTime:
+    """The start of the frame that `since` names, counted from the position's newest row. Raises UsageError."""
+    chain = CHAINS.get(identity.chain_id(db) or 0)
+    return UnixTime(frames.parse(since, chain, now.block_time).start + 1)
 
 
 def wanted(db: Database, name: str) -> list[StoredPosition]:

@@ -1,0 +1,158 @@
+"""`ethmon chart`: pictures of the history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli import App
+from monitor.errors import UsageError
+
+if TYPE_CHECKING:
+    from monitor.reports.charts.style import Look
+
+SUFFIXES = {".png": False, ".svg": True}
+"""Of files that can be written; True: vector."""
+
+
+def picture_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--out, --dark, --phone."""
+    function = click.option("--phone", is_flag=True, help="Narrower, with larger letters.")(function)
+    function = click.option("--dark", is_flag=True, help="Light on dark.")(function)
+    return click.option(
+        "--out",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="FILE.png or FILE.svg; default: KIND.png.",
+    )(function)
+
+
+def since_option(default: str) -> Callable[..., Any]:
+    """--since, as `ethmon supply` takes it."""
+    return click.option(
+        "--since",
+        default=default,
+        show_default=True,
+        help="24h, 7d, 1y, merge, 2025-Q3, 2025-03-01, FROM..TO.",
+    )
+
+
+@click.group()
+def chart() -> None:
+    """Draw the history as PNG or SVG: burn, supply, fees, a position, the ladder.
+
+    Stretches in which nothing was seen stay empty, estimates are bands, and every picture names
+    the block that it is of.
+    """
+
+
+@chart.command()
+@since_option("30d")
+@picture_options
+@click.pass_obj
+def burn(app: App, since: str, **picture: Any) -> None:
+    """ETH burned, base fee and blobs."""
+    from monitor.reports.charts import supply
+    from monitor.reports.charts.steps import steps
+    from monitor.store.database import open_reader
+
+    out, look = _target("burn", **picture)
+    with open_reader(app.settings.db) as db:
+        write(out, supply.burn(steps(db, since), look))
+
+
+@chart.command()
+@since_option("30d")
+@picture_options
+@click.pass_obj
+def fees(app: App, since: str, **picture: Any) -> None:
+    """Base fee and blob base fee: mean, lowest and highest."""
+    from monitor.reports.charts import supply
+    from monitor.reports.charts.steps import steps
+    from monitor.store.database import open_reader
+
+    out, look = _target("fees", **picture)
+    with open_reader(app.settings.db) as db:
+        write(out, supply.fees(steps(db, since), look))
+
+
+@chart.command("supply")
+@since_option("30d")
+@picture_options
+@click.pass_obj
+def supply_(app: App, since: str, **picture: Any) -> None:
+    """Net change of ETH supply, and what was issued and burned."""
+    from monitor.reports.charts import supply
+    from monitor.reports.charts.steps import net_steps, steps
+    from monitor.store.database import open_reader
+
+    out, look = _target("supply", **picture)
+    with open_reader(app.settings.db) as db:
+        found = steps(db, since)
+        write(out, supply.supply(found, net_steps(db, found, app.settings.stake), look))
+
+
+@chart.command()
+@click.argument("name")
+@since_option("7d")
+@picture_options
+@click.pass_obj
+def position(app: App, name: str, since: str, **picture: Any) -> None:
+    """Price against liquidation price of the position NAME (a wallet's name or address), with its alert levels.
+
+    Of several positions of one wallet: the one nearest to liquidation; the others are listed.
+    """
+    from monitor.readings.positions import subject_of
+    from monitor.reports.charts.position import position as draw
+    from monitor.reports.charts.track import since_of, track, wanted
+    from monitor.store.database import open_reader
+    from monitor.watchlist import load_watchlist
+
+    out, look = _target("position", **picture)
+    rules = load_watchlist(app.settings.watchlist).rules
+    with open_reader(app.settings.db) as db:
+        now, *others = wanted(db, name)
+        write(out, draw(track(db, now, since_of(db, since, now), rules), look))
+    for other in others:
+        click.echo(f"also: ethmon chart position {subject_of(other.key)}", err=True)
+
+
+@chart.command()
+@picture_options
+@click.pass_obj
+def ladder(app: App, **picture: Any) -> None:
+    """Collateral of the watched accounts that becomes liquidatable at each ETH price."""
+    from monitor.reports.charts.ladder import ladder as draw
+    from monitor.reports.ladder import stored_ladder
+    from monitor.store.database import open_reader
+
+    out, look = _target("ladder", **picture)
+    with open_reader(app.settings.db) as db:
+        write(out, draw(stored_ladder(db), look))
+
+
+def _target(kind: str, out: Path | None, dark: bool, phone: bool) -> tuple[Path, Look]:
+    return target(out or Path(f"{kind}.png"), dark=dark, phone=phone)
+
+
+def target(out: Path, *, dark: bool = False, phone: bool = False) -> tuple[Path, Look]:
+    """Where to write, and what. Raises UsageError."""
+    from monitor.reports.charts.style import Look
+
+    vector = SUFFIXES.get(out.suffix.lower())
+    if vector is None:
+        raise UsageError(f"--out {out}: the name must end in .png or .svg.")
+    return out, Look(dark=dark, phone=phone, vector=vector)
+
+
+def write(out: Path, content: bytes) -> None:
+    """Write a file and say so. Raises UsageError."""
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise UsageError(
+            f"--out {out}: cannot be written ({error.strerror or type(error).__name__})."
+        ) from None
+    click.echo(str(out))
