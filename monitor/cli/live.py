@@ -28,7 +28,8 @@ def read_live(app: App, accounts: Sequence[Address], block: int | None, *, prove
     try:
         at = _block(source, block)
         chain_id = source.chain_id()
-        reader = SnapshotReader(source, adapters_for(chain_id), FEEDS.get(chain_id, {}), proves=proves)
+        adapters = adapters_for(chain_id, app.settings.deployments)
+        reader = SnapshotReader(source, adapters, FEEDS.get(chain_id, {}), proves=proves)
         if not reader.adapters:
             raise UsageError(f"No lending protocol is known on chain {chain_id}.")
         snapshot = reader.read(at, accounts)

@@ -35,7 +35,7 @@ from monitor.lending.position import (
 )
 from monitor.protocols.aave_v3_deployments import ETH_FEEDS
 from monitor.protocols.asked import Found, Question, classified, search
-from monitor.protocols.asking import decoded
+from monitor.protocols.asking import Presence, decoded
 from monitor.protocols.base import (
     Answer,
     Check,
@@ -91,6 +91,7 @@ class AaveV4:
     def __init__(self, spokes: Sequence[Spoke], eth_feeds: Collection[Address]) -> None:
         self._spokes = tuple(spokes)
         self._feeds = tuple(sorted(eth_feeds))
+        self._presence = Presence()
 
     def read(self, accounts: Sequence[Address], at: BlockRef) -> Reading[Sequence[Seen]]:  # noqa: ARG002 - the contracts add the interest
         """Positions with collateral or debt."""
@@ -98,9 +99,12 @@ class AaveV4:
         if not places:
             return []
         answers = yield [View(spoke.address, abi.ACCOUNT_DATA.encode(account)) for spoke, account in places]
+        told = dict(zip(places, answers, strict=True))
         seen: list[Seen] = []
         held: dict[tuple[Spoke, Address], abi.AccountData] = {}
-        for place, answer in zip(places, answers, strict=True):
+        for place, answer in told.items():
+            if self._presence.is_absent(place[0].address, [told[place[0], account] for account in accounts]):
+                continue
             try:
                 data = decoded(abi.ACCOUNT_DATA, answer, "account data")
             except CannotSee as error:

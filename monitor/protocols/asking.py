@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from contracts_abi.call import Call
@@ -45,8 +47,24 @@ def sound(value: T | CannotSee) -> T:
     return value
 
 
+def is_nothing(answer: Answer) -> bool:
+    """Whether a call did not revert and returned nothing: what an address without a contract does."""
+    return isinstance(answer, Refusal) and not answer.data and answer.cause.startswith("it answers nothing")
+
+
 def went_through(answer: Answer) -> bool:
     """Whether a call that returns nothing did not revert."""
-    return not isinstance(answer, Refusal) or (
-        not answer.data and answer.cause.startswith("it answers nothing")
-    )
+    return not isinstance(answer, Refusal) or is_nothing(answer)
+
+
+@dataclass
+class Presence:
+    """Which contracts have ever answered. One that never did is not deployed at the block that is read."""
+
+    there: set[Address] = field(default_factory=set[Address])
+
+    def is_absent(self, contract: Address, answers: Sequence[Answer]) -> bool:
+        """Whether `contract` is not there yet: it answers nothing now and never did otherwise."""
+        if any(not is_nothing(answer) for answer in answers):
+            self.there.add(contract)
+        return contract not in self.there

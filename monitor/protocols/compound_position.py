@@ -133,7 +133,9 @@ def position_of(model: CometModel, owner: Address, now: UnixTime, told: AccountA
         price=_price(at),
         outcome=found,
         terms=terms(market, account, answers) if account.principal < 0 else None,
-        remedy=remedy(market, account, model.indices, answers, add) if account.principal < 0 else None,
+        remedy=remedy(market, account, model.indices, answers, add)
+        if account.principal < 0 and market.assets
+        else None,
         drift_per_day=_drift(model, liquidation_tick(found), now),
         notes=_notes(model, found),
         rule="borrow index accrued to the block",

@@ -12,7 +12,7 @@ from monitor.errors import CannotSee, EthmonError
 from monitor.lending.comet import CometAccount, Held, accrued
 from monitor.lending.outcome import LiquidatableAbove, LiquidatableBelow
 from monitor.lending.position import EventKind, Position, PositionEvent, PositionKey, Seen, Unseen
-from monitor.protocols.asking import ANYONE, decoded, decoded_or_none, went_through
+from monitor.protocols.asking import ANYONE, Presence, decoded, decoded_or_none, went_through
 from monitor.protocols.base import (
     Answer,
     Check,
@@ -58,10 +58,13 @@ class CompoundV3:
         self._deployments = tuple(deployments)
         self._eth_tokens = frozenset(eth_tokens)
         self._reader = CometReader()
+        self._presence = Presence()
         self._bases: dict[Address, Address] = {}
 
     def read(self, accounts: Sequence[Address], at: BlockRef) -> Reading[Sequence[Seen]]:
         """Positions with collateral or debt; suppliers of the base alone cannot be liquidated."""
+        if not accounts:
+            return []
         readings = [self._of_market(deployment, accounts, at) for deployment in self._deployments]
         found = yield from together(readings)
         return [seen for part in found for seen in part]
@@ -70,6 +73,8 @@ class CompoundV3:
         self, deployment: CometDeployment, accounts: Sequence[Address], at: BlockRef
     ) -> Reading[Sequence[Seen]]:
         answers = yield [View(deployment.comet, abi.USER_BASIC.encode(account)) for account in accounts]
+        if self._presence.is_absent(deployment.comet, answers):
+            return []
         places: list[_Place] = []
         seen: list[Seen] = []
         for account, answer in zip(accounts, answers, strict=True):

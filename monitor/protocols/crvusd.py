@@ -26,7 +26,7 @@ from monitor.lending.position import (
     Seen,
     Unseen,
 )
-from monitor.protocols.asking import decoded, sound
+from monitor.protocols.asking import Presence, decoded, sound
 from monitor.protocols.base import Check, EventFilter, EventLog, Reading, View, attempt, together
 from monitor.protocols.tokens import Token, TokenBook
 from monitor.units import TICKS_PER_USD, WAD, Address, Wad, floor_div, format_fixed
@@ -82,6 +82,7 @@ class CrvUsd:
     def __init__(self, markets: Sequence[CrvUsdMarket]) -> None:
         self._markets = tuple(markets)
         self._tokens = TokenBook()
+        self._presence = Presence()
 
     def read(self, accounts: Sequence[Address], at: BlockRef) -> Reading[Sequence[Seen]]:  # noqa: ARG002 - the contracts add the interest
         """Loans that exist."""
@@ -92,6 +93,8 @@ class CrvUsd:
 
     def _of_market(self, market: CrvUsdMarket, accounts: Sequence[Address]) -> Reading[list[Seen]]:
         answers = yield [View(market.controller, abi.LOAN_EXISTS.encode(account)) for account in accounts]
+        if self._presence.is_absent(market.controller, answers):
+            return []
         seen: list[Seen] = []
         holders: list[Address] = []
         for account, answer in zip(accounts, answers, strict=True):

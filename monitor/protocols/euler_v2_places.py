@@ -9,7 +9,7 @@ from typing import Final
 from contracts_abi import euler as abi
 from contracts_abi.interface import AbiError
 from monitor.errors import CannotSee
-from monitor.protocols.asking import decoded
+from monitor.protocols.asking import Presence, decoded
 from monitor.protocols.base import Answer, Reading, Refusal, View
 from monitor.units import Address, BlockNumber
 
@@ -42,6 +42,7 @@ class SubAccountBook:
     """What was found, and at which block it was looked for."""
 
     evc: Address
+    presence: Presence = field(default_factory=Presence)
     looked: dict[Address, tuple[BlockNumber, list[SubAccount]]] = field(
         default_factory=dict[Address, tuple[BlockNumber, list[SubAccount]]]
     )
@@ -64,6 +65,8 @@ class SubAccountBook:
         answers = yield [
             View(self.evc, abi.CONTROLLERS.encode(sub_account(owner, number))) for owner, number in asked
         ]
+        if self.presence.is_absent(self.evc, answers):
+            return {}
         found: dict[Address, list[SubAccount]] = {owner: [] for owner in due}
         broken: dict[Address, str] = {}
         for (owner, number), answer in zip(asked, answers, strict=True):

@@ -32,7 +32,7 @@ from monitor.lending.position import (
     Seen,
     Unseen,
 )
-from monitor.protocols.asking import ANYONE, NOWHERE, decoded, decoded_or_none, went_through
+from monitor.protocols.asking import ANYONE, NOWHERE, Presence, decoded, decoded_or_none, went_through
 from monitor.protocols.base import (
     Answer,
     Ask,
@@ -108,6 +108,7 @@ class LiquityV1:
 
     def __init__(self, deployment: LiquityV1Deployment) -> None:
         self._deployment = deployment
+        self._presence = Presence()
 
     def read(self, accounts: Sequence[Address], at: BlockRef) -> Reading[Sequence[Seen]]:  # noqa: ARG002 - no interest: time does not matter
         """Active troves."""
@@ -116,6 +117,8 @@ class LiquityV1:
         for account in accounts:
             asks += [View(manager, abi.TROVES.encode(account)), View(manager, abi.SNAPSHOTS.encode(account))]
         answers: Sequence[Answer] = (yield asks) if asks else []
+        if self._presence.is_absent(manager, answers):
+            return []
         troves: dict[Address, Trove] = {}
         seen: list[Seen] = []
         for place, account in enumerate(accounts):

@@ -10,7 +10,7 @@ from contracts_abi import liquity as abi
 from contracts_abi import maker
 from monitor.errors import CannotSee
 from monitor.lending.liquity_v2 import Branch, price_at
-from monitor.protocols.asking import NOWHERE, decoded, decoded_or_none, sound
+from monitor.protocols.asking import NOWHERE, Presence, decoded, decoded_or_none, sound
 from monitor.protocols.base import Answer, Reading, View, attempt, together
 from monitor.protocols.feeds import FeedAnswer, read_feeds
 from monitor.protocols.liquity_deployments import LiquityV2Branch
@@ -51,15 +51,18 @@ class BranchReader:
     deployment: LiquityV2Branch
     tokens: TokenBook = field(default_factory=TokenBook)
     registry: Registry | None = None
+    presence: Presence = field(default_factory=Presence)
     owners: dict[int, Address] = field(default_factory=dict[int, Address])
 
-    def addresses(self) -> Reading[Registry]:
-        """The branch's parts. Raises `CannotSee`."""
+    def addresses(self) -> Reading[Registry | None]:
+        """The branch's parts; None: it is not deployed. Raises `CannotSee`."""
         if self.registry is None:
             calls: list[Any] = [
                 abi.TROVE_MANAGER, abi.TROVE_NFT, abi.PRICE_FEED_V2, abi.COLL_TOKEN, abi.MCR_V2, abi.PENALTY_V2,
             ]  # fmt: skip
             answers = yield [View(self.deployment.registry, call.encode()) for call in calls]
+            if self.presence.is_absent(self.deployment.registry, answers):
+                return None
             told = [decoded(call, answer, call.name) for call, answer in zip(calls, answers, strict=True)]
             if told[4] <= 0:
                 raise CannotSee("the branch has no minimum collateral ratio")
@@ -69,6 +72,8 @@ class BranchReader:
     def troves_of(self, accounts: Sequence[Address]) -> Reading[dict[int, Address]]:
         """Trove ids by owner. All troves are gone through only when an account has more than is known."""
         registry = yield from self.addresses()
+        if registry is None:
+            return {}
         answers = yield [View(registry.nft, abi.NFT_BALANCE.encode(account)) for account in accounts]
         wanted = {
             account: decoded(abi.NFT_BALANCE, answer, "count of troves")
@@ -100,6 +105,8 @@ class BranchReader:
     def branch(self) -> Reading[BranchAt]:
         """The branch with its price explained. Raises `CannotSee`."""
         registry = yield from self.addresses()
+        if registry is None:
+            raise CannotSee("the branch is not deployed")
         readings: list[Reading[Any]] = [
             attempt(_price_parts(registry.price_feed)),
             self.tokens.read([registry.token]),

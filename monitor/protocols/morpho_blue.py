@@ -16,7 +16,7 @@ from monitor.errors import CannotSee, EthmonError
 from monitor.lending.morpho import MorphoPosition
 from monitor.lending.position import EventKind, Position, PositionEvent, PositionKey, Seen, Unseen
 from monitor.protocols import morpho_opaque, morpho_proof
-from monitor.protocols.asking import decoded
+from monitor.protocols.asking import Presence, decoded
 from monitor.protocols.base import (
     Check,
     EventFilter,
@@ -50,6 +50,7 @@ class MorphoBlue:
         self._deployment = deployment
         self._known = dict.fromkeys(deployment.markets)
         self._places: dict[Address, dict[bytes, None]] = {}
+        self._presence = Presence()
         self._searched: dict[Address, None] = {}
         self._reader = MorphoReader(deployment)
 
@@ -84,6 +85,8 @@ class MorphoBlue:
         ]
         held: dict[tuple[Address, bytes], MorphoPosition] = {}
         seen: list[Seen] = []
+        if self._presence.is_absent(self._deployment.morpho, answers):
+            return held, seen
         for (account, market), answer in zip(pairs, answers, strict=True):
             try:
                 found = decoded(abi.POSITION, answer, "position")

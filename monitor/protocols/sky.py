@@ -13,7 +13,17 @@ from monitor.lending.maker import OsmPrice, Vault, rate_after_drip, spot_after_p
 from monitor.lending.outcome import LiquidatableBelow
 from monitor.lending.position import EventKind, Position, PositionEvent, PositionKey, Seen, Unseen
 from monitor.protocols.asking import ANYONE, decoded
-from monitor.protocols.base import Answer, Check, EventFilter, EventLog, Reading, Refusal, Substitute, View
+from monitor.protocols.base import (
+    Answer,
+    Check,
+    EventFilter,
+    EventLog,
+    Reading,
+    Refusal,
+    Substitute,
+    View,
+    attempt,
+)
 from monitor.protocols.sky_deployments import SKY_DEPLOYMENTS, SkyDeployment
 from monitor.protocols.sky_position import VaultModel, position_of
 from monitor.protocols.sky_reading import IlkAt, SkyReader, VaultPlace, ilk_name
@@ -43,7 +53,9 @@ class Sky:
         """Vaults with collateral or debt."""
         if not accounts:
             return []
-        places = yield from self._reader.places(accounts, at)
+        places = yield from attempt(self._reader.places(accounts, at))
+        if isinstance(places, CannotSee):
+            return [Unseen(PositionKey(self.key, "vaults", account), str(places)) for account in accounts]
         if not places:
             return []
         vaults = yield from self._reader.vaults(places)

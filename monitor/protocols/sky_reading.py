@@ -10,7 +10,7 @@ from contracts_abi import maker as abi
 from monitor.domain import BlockRef
 from monitor.errors import CannotSee
 from monitor.lending.maker import Ilk, Osm, Surroundings, Vault, decode_due, decode_feed
-from monitor.protocols.asking import NOWHERE, decoded, decoded_or_none
+from monitor.protocols.asking import NOWHERE, Presence, decoded, decoded_or_none
 from monitor.protocols.base import Answer, Ask, Reading, StorageAt, View, attempt, to_address, together, uint
 from monitor.protocols.sky_deployments import SkyDeployment
 from monitor.protocols.tokens import Token, TokenBook
@@ -58,10 +58,14 @@ class SkyReader:
     def __init__(self, deployment: SkyDeployment) -> None:
         self._deployment = deployment
         self._tokens = TokenBook()
+        self._presence = Presence()
         self._looked: dict[Address, tuple[BlockNumber, list[VaultPlace]]] = {}
 
     def places(self, accounts: Sequence[Address], at: BlockRef) -> Reading[list[VaultPlace]]:
-        """Every vault of the accounts; a new vault of a known account is found within `LOOK_AGAIN` blocks."""
+        """Every vault of the accounts; a new vault of a known account is found within `LOOK_AGAIN` blocks.
+
+        Raises `CannotSee` where it cannot be told who has which.
+        """
         due = [account for account in accounts if not self._is_fresh(account, at.number)]
         found = yield from self._look(due) if due else _nothing()
         for account in due:
@@ -76,11 +80,13 @@ class SkyReader:
     def _look(self, accounts: Sequence[Address]) -> Reading[list[VaultPlace]]:
         registry = self._deployment.proxy_registry
         answers = yield [View(registry, abi.PROXY_OF.encode(account)) for account in accounts]
+        if self._presence.is_absent(registry, answers):
+            return []
         owners: list[tuple[Address, Address | None]] = [(account, None) for account in accounts]
         for account, answer in zip(accounts, answers, strict=True):
-            proxy = decoded_or_none(abi.PROXY_OF, answer)
-            if proxy not in (None, NOWHERE):
-                owners.append((account, Address(str(proxy))))
+            proxy = decoded(abi.PROXY_OF, answer, f"proxy of {account}")
+            if proxy != NOWHERE:
+                owners.append((account, Address(proxy)))
         readings = [self._places_of(account, through) for account, through in owners]
         found = yield from together(readings)
         return [place for part in found for place in part]
@@ -92,14 +98,14 @@ class SkyReader:
             View(deployment.get_cdps, abi.CDPS_OF.encode(deployment.cdp_manager, holder)),
             *(View(deployment.vat, abi.URNS.encode(ilk, holder)) for ilk in direct),
         ]
-        cdps = decoded_or_none(abi.CDPS_OF, answers[0]) or abi.Cdps((), (), ())
+        cdps = decoded(abi.CDPS_OF, answers[0], f"vaults of {holder}")
         places = [
             VaultPlace(account, Address(urn.lower()), ilk, number, through)
             for number, urn, ilk in zip(cdps.ids, cdps.urns, cdps.ilks, strict=False)
         ]
         for ilk, answer in zip(direct, answers[1:], strict=True):
-            urn = decoded_or_none(abi.URNS, answer)
-            if urn is not None and (urn.ink or urn.art):
+            urn = decoded(abi.URNS, answer, f"vault of {holder}")
+            if urn.ink or urn.art:
                 places.append(VaultPlace(account, holder, ilk, None, through))
         return places
 

@@ -100,9 +100,17 @@ class Recorded:
         self.contracts.said[gem, erc20.SYMBOL.encode()] = encode_values(["string"], [fields["osm"]])
 
     def vault(self, owner, recorded):
+        self.nothing_of(owner)
         ilk, urn = ilk_bytes(recorded["ilk"]), urn_of(recorded)
         self.cdps(owner, [(int(recorded["id"]) + 1, urn, ilk)])
         self.say(VAT, abi.URNS, int(recorded["ink"]), int(recorded["art"]), to=(ilk, urn))
+
+    def nothing_of(self, holder):
+        """No proxy, no vaults, nothing in the Vat."""
+        self.say(PROXIES, abi.PROXY_OF, "0x" + "00" * 20, to=(holder,))
+        self.cdps(holder, [])
+        for name in DEPLOYMENT.ilks:
+            self.say(VAT, abi.URNS, 0, 0, to=(ilk_bytes(name), holder))
 
     def cdps(self, holder, found):
         ids, urns, ilks = ([one[part] for one in found] for part in range(3))
@@ -181,6 +189,8 @@ def scene():
 def test_a_vault_behind_a_proxy_and_one_in_the_vat_are_found(scene):
     recorded, one = Recorded(scene), first(scene)
     owner, proxy = address_of("whale"), address_of("proxy")
+    recorded.nothing_of(owner)
+    recorded.nothing_of(proxy)
     recorded.say(PROXIES, abi.PROXY_OF, proxy, to=(owner,))
     recorded.cdps(proxy, [(77, urn_of(one), ilk_bytes("ETH-A"))])
     recorded.say(VAT, abi.URNS, 10 * WAD, 1000 * WAD, to=(ilk_bytes("ETH-A"), owner))
@@ -237,7 +247,23 @@ def test_amounts_beyond_the_contracts_are_a_gap(scene):
 
 
 def test_an_account_without_vaults_has_no_rows(scene):
-    assert Recorded(scene).rows([address_of("nobody")]) == {}
+    recorded, nobody = Recorded(scene), address_of("nobody")
+    recorded.nothing_of(nobody)
+    assert recorded.rows([nobody]) == {}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda r, who: r.contracts.revert(PROXIES, abi.PROXY_OF, to=(who,)),
+        lambda r, who: r.contracts.revert(CDPS, abi.CDPS_OF, to=(MANAGER, who)),
+        lambda r, who: r.contracts.revert(VAT, abi.URNS, to=(ilk_bytes("ETH-A"), who)),
+    ],
+)
+def test_whose_vaults_cannot_be_told_is_a_gap(scene, spoil):
+    recorded, who = Recorded(scene), owner_of(first(scene))
+    spoil(recorded, who)
+    assert isinstance(recorded.rows([who])[who], Unseen)
 
 
 def test_the_proof_barks_with_the_spot_that_a_poke_would_leave(scene):
