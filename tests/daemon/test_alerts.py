@@ -6,14 +6,18 @@ import pytest
 
 from monitor.units import TICKS_PER_USD
 from tests.support.commands import eventually, rows, stop
-from tests.support.watched_market import CHAT, WatchedMarket
+from tests.support.watched_market import CHAT, WatchedMarket, text_of
 
 pytestmark = pytest.mark.localnet
 
 
+def texts(market: WatchedMarket) -> list[str]:
+    return [text_of(message) for message in market.messages()]
+
+
 def titles(market: WatchedMarket) -> list[str]:
     """First lines on the phone, without the icon."""
-    return [text.splitlines()[0].partition(" ")[2] for text in market.telegram.texts()]
+    return [text.splitlines()[0].partition(" ")[2] for text in texts(market)]
 
 
 def test_a_walk_down_is_one_message_a_level_on_every_channel(market: WatchedMarket) -> None:
@@ -22,14 +26,14 @@ def test_a_walk_down_is_one_message_a_level_on_every_channel(market: WatchedMark
         assert stop(daemon) == 0
     words = [title.split("  ")[0] for title in titles(market)]
     assert words == ["INFO", "WARNING", "CRITICAL", "CRITICAL"]
-    assert [message["silent"] for message in market.telegram.messages] == [True, False, False, False]
+    assert [message["silent"] for message in market.messages()] == [True, False, False, False]
     letters = market.letters()
     assert len(letters) == 4
     root = letters[0]["Message-ID"]
     assert [letter["References"] for letter in letters] == [None, root, root, root], "one thread"
     assert [level for _, level, _ in market.told()] == [1, 2, 3, 4]
     assert market.log.count("% from liquidation") >= 4, "the console has them too"
-    _says_what_a_person_needs(market.telegram.texts()[-1])
+    _says_what_a_person_needs(texts(market)[-1])
 
 
 def _says_what_a_person_needs(text: str) -> None:
@@ -48,27 +52,27 @@ def test_acknowledged_on_the_phone_it_is_silent_until_worse(market: WatchedMarke
     market.watch(tuning="cool_down = 0")
     with market.running() as daemon:
         market.walk(daemon, 1_960, 2_100, 1_960)
-        assert len(market.telegram.messages) == 2, "not acknowledged: it is told again"
-        last = market.telegram.messages[-1]
+        assert len(market.messages()) == 2, "not acknowledged: it is told again"
+        last = market.messages()[-1]
         acknowledge = last["reply_markup"]["inline_keyboard"][0][0]
         assert acknowledge["text"] == "Acknowledge"
         market.telegram.press(CHAT, last["message_id"], acknowledge["callback_data"])
         (answer,) = eventually(lambda: market.telegram.answered)
         assert answer["text"] == "Acknowledged (1)."
         market.walk(daemon, 2_100, 1_960, 2_100, 1_960)
-        assert len(market.telegram.messages) == 2
+        assert len(market.messages()) == 2
         market.walk(daemon, 1_870)
-    assert len(market.telegram.messages) == len(market.letters()) == 3
+    assert len(market.messages()) == len(market.letters()) == 3
     assert "CRITICAL" in titles(market)[-1]
 
 
 def test_commands_are_answered_from_what_is_stored(market: WatchedMarket) -> None:
     with market.running() as daemon:
         market.walk(daemon, 1_960)
-        before = len(market.telegram.messages)
+        before = len(market.messages())
         market.telegram.say(CHAT, "/positions")
-        eventually(lambda: len(market.telegram.messages) > before)
-        assert "Whale" in market.telegram.texts()[-1]
+        eventually(lambda: len(market.messages()) > before)
+        assert "Whale" in texts(market)[-1]
         assert daemon.poll() is None
 
 
@@ -83,8 +87,8 @@ def test_a_reorg_takes_the_alert_back_in_the_same_tick(market: WatchedMarket) ->
         eventually(lambda: len(market.letters()) == 2 and market.telegram.edits)
     told = market.told()
     assert [(transition, block) for transition, _, block in told[1:]] == [("corrected", new_block)]
-    wrong, correction = market.telegram.messages
-    assert "Corrected: its block was replaced" in wrong.get("caption", wrong.get("text"))
+    wrong, correction = market.messages()
+    assert "Corrected: its block was replaced" in text_of(wrong)
     assert "reply_markup" not in wrong, "nothing is left to acknowledge"
     assert correction["reply_to_message"]["message_id"] == wrong["message_id"]
     assert titles(market)[-1].startswith("CORRECTION")
@@ -107,7 +111,7 @@ def test_a_reorg_that_changes_nothing_is_not_news(market: WatchedMarket) -> None
         market.wait_until_seen(daemon)
         market.walk(daemon, 1_871)
     assert rows(market.database, "SELECT depth FROM reorg") == [(1,)]
-    assert len(market.telegram.messages) == len(market.letters()) == 1
+    assert len(market.messages()) == len(market.letters()) == 1
     assert market.telegram.edits == []
 
 
@@ -126,6 +130,6 @@ def test_a_channel_that_was_down_catches_up_and_the_other_stood_in(market: Watch
     _, _, *stood_in = (letter.get_body(("plain",)).get_content() for letter in market.letters())
     assert any("elegram does not take messages" in text and "Reported" in text for text in stood_in), stood_in
     assert any("telegram" in text.lower() and "Reported" not in text for text in stood_in), stood_in
-    texts = market.telegram.texts()
-    assert [("INFO" in text, "Late by" in text) for text in texts[:2]] == [(True, True), (False, True)]
-    assert len(texts) == 3
+    late = texts(market)
+    assert [("INFO" in text, "Late by" in text) for text in late[:2]] == [(True, True), (False, True)]
+    assert len(late) == 3

@@ -119,6 +119,10 @@ class WatchedMarket:
         failing = rows(self.database, "SELECT name FROM channel WHERE json_extract(health, '$.failures') > 0")
         return set(waiting) <= set(failing)
 
+    def messages(self) -> list[dict[str, Any]]:
+        """What the phone got, in words; a picture that follows them is no message of its own."""
+        return [one for one in self.telegram.messages if text_of(one)]
+
     def letters(self) -> list[EmailMessage]:
         return [letter for _, letter in self.mailbox.letters]
 
@@ -157,3 +161,8 @@ class WatchedMarket:
                 f"UPDATE channel SET health = json_set(health, {shift})"
                 " WHERE json_extract(health, '$.failing_since') IS NOT NULL"
             )
+
+
+def text_of(message: dict[str, Any]) -> str:
+    """A message's words, or those under its picture."""
+    return str(message.get("text", message.get("caption", "")))
