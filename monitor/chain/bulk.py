@@ -102,13 +102,13 @@ def newest_first(
 class Pace:
     """How many requests to keep in flight: more while that pays, half when the node asks for a pause."""
 
-    GAIN = 1.2
+    GAIN = 1.5
     """A doubling that brings less than this much more speed is taken back."""
-    IDLE = 0.3
+    IDLE = 0.5
     """Below this share of idle time the limit is this process, and more requests only cost memory."""
     FAR = 0.85
     """Above it nearly all is waiting: four times as many at once."""
-    HOLD = 8
+    HOLD = 16
     """Periods before a doubling that did not pay is tried again."""
     ECHO_S = 1.0
     """Refusals that come so soon after one another are one: all requests in flight get it."""
