@@ -183,13 +183,15 @@ def telegram_html(text: str) -> str:
 
 
 class _Formatted(HTMLParser):
-    """Keeps b, i and links to the web; everything else is text."""
+    """Keeps b, i and links to the web, each closed; everything else is text."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
         self.shown = self.plain = ""
+        self._open: list[str] = []
         self.feed(text)
         self.close()
+        self.shown += "".join(f"</{tag}>" for tag in reversed(self._open))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         target = dict(attrs).get("href") or ""
@@ -197,10 +199,13 @@ class _Formatted(HTMLParser):
             self.shown += f"<{tag}>"
         elif tag == "a" and urlsplit(target).scheme in {"http", "https"}:
             self.shown += f'<a rel="noreferrer" target="_blank" href="{html.escape(target)}">'
+        else:
+            return
+        self._open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in {"a", "b", "i"}:
-            self.shown += f"</{tag}>"
+        if self._open and self._open[-1] == tag:
+            self.shown += f"</{self._open.pop()}>"
 
     def handle_data(self, data: str) -> None:
         self.shown += html.escape(data)
