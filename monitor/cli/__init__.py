@@ -47,6 +47,7 @@ COMMANDS: dict[str, Entry] = {
     "gaps": Entry("gaps", "gaps", "What could not be read, and its repair."),
     "replay": Entry("replay", "replay", "Which alerts would your rules have sent? Sends none."),
     "chart": Entry("chart", "chart", "Pictures of burn, supply, fees, a position, the ladder."),
+    "report": Entry("report", "report", "One HTML file with charts and tables, to send on."),
     "serve": Entry("serve", "serve", "The history in a browser: tables, queries, dashboards."),
     "query": Entry("query", "query", "Ask the database in SQL, read-only."),
 }

@@ -64,7 +64,7 @@ def _stack(sheet: Sheet, axes: Any, found: LadderView, rungs: Sequence[Rung]) ->
                 continue
             top: list[float] = [one + other for one, other in zip(below, values, strict=True)]
             axes.fill_between(
-                prices, below, top, step="post" if short else "pre", color=colour, linewidth=0,
+                prices, below, top, step="post" if short else "pre", facecolor=colour, edgecolor=sheet.palette.ground, linewidth=0,
                 alpha=0.55 if short else 0.9, hatch="////" if short else None,
             )  # fmt: skip
             below = top
