@@ -40,15 +40,14 @@ def max_issuance_per_epoch(active_gwei: Gwei) -> Gwei:
 
 
 def issuance_bounds(least_active_gwei: Gwei, most_active_gwei: Gwei) -> tuple[Gwei, Gwei]:
-    """The lowest and highest `max_issuance_per_epoch` of any stake between the two.
+    """The lowest and highest `max_issuance_per_epoch` of any stake (in whole ETH) between the two.
 
     The whole-gwei base reward makes issuance a saw: rising with stake, falling by up to 0.3 % each
     time the base reward steps down, so the ends of the interval alone do not bound it.
     """
-    least, most = (
-        floor_div(max(stake, 0), INCREMENT_GWEI) for stake in (least_active_gwei, most_active_gwei)
-    )
-    low, high = max_issuance_per_epoch(least_active_gwei), max_issuance_per_epoch(most_active_gwei)
+    most = floor_div(max(most_active_gwei, 0), INCREMENT_GWEI)
+    least = min(ceil_div(max(least_active_gwei, 0), INCREMENT_GWEI), most)
+    low, high = _issuance(least), _issuance(most)
     if least > 0:
         trough = _increments_paying(_base_reward(least))[1] + 1
         low = min(low, _issuance(trough)) if trough <= most else min(low, high)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from monitor.supply.consensus import ParticipationRange, issuance_bounds
+from monitor.supply.consensus import INCREMENT_GWEI, ParticipationRange, issuance_bounds
 from monitor.supply.issuance import Estimated, Method
 from monitor.units import Gwei, UnixTime, ceil_div, floor_div
 
@@ -135,29 +135,41 @@ def advance(
 ) -> Stake:
     """The state after `flow`."""
     moved = _move(stake, flow, rules)
-    # Stake wanders during the stretch: the wider of both ends' bounds holds all through it.
-    bounds = active_bounds(anchor, stake, rules), active_bounds(anchor, moved, rules)
-    low, high = _issued(
-        min(low for low, _ in bounds), max(high for _, high in bounds), flow.seconds, participation, rules
-    )
+    active_low, active_high = active_bounds(anchor, stake, moved, rules)
+    _, growth = _issued(active_low, active_high, flow.seconds, participation, rules)
+    # Rewards of the stretch may become stake before it ends; what that earns is less than one ETH more.
+    active_high += max(growth, 0) + INCREMENT_GWEI
+    low, high = _issued(active_low, active_high, flow.seconds, participation, rules)
     return moved._replace(issued_low=stake.issued_low + low, issued_high=stake.issued_high + high)
 
 
-def active_bounds(anchor: StakeAnchor, stake: Stake, rules: StakeRules) -> tuple[int, int]:
-    """The least and the most active effective balance, in gwei."""
-    epochs = ceil_div(stake.seconds, rules.seconds_per_epoch)
-    arrived = anchor.pending_gwei + stake.deposits
-    entered_low = max(arrived - stake.queue_high - rules.entry_gwei * rules.entry_lag_epochs, 0)
-    # What left was either paid, and then seen, or is still on its way.
-    unpaid = rules.exit_gwei * min(epochs, rules.exit_lag_epochs)
-    left_high = min(rules.exit_gwei * epochs, stake.withdrawals + unpaid)
-    total_high = anchor.total_gwei + stake.deposits - stake.withdrawals + max(stake.issued_high, 0)
+def active_bounds(anchor: StakeAnchor, before: Stake, after: Stake, rules: StakeRules) -> tuple[int, int]:
+    """The least and the most active effective balance at any moment of a stretch, in gwei.
+
+    Inside it all that left may have left before anything entered, and the other way round: each
+    bound takes from either end what suits it.
+    """
+    issued = max(before.issued_high, 0)
+    arrived = anchor.pending_gwei + after.deposits
+    queue_low = min(before.queue_low, after.queue_low)
     # Compounding validators turn rewards into stake: all of them, at the most.
-    active_high = anchor.active_high_gwei + arrived - stake.queue_low + max(stake.issued_high, 0)
-    return (
-        max(anchor.active_low_gwei + entered_low - left_high, 0),
-        max(min(active_high, total_high - stake.queue_low), 0),
-    )
+    entered_high = anchor.active_high_gwei + arrived - queue_low + issued
+    present_high = anchor.total_gwei + after.deposits - before.withdrawals + issued - queue_low
+    low = anchor.active_low_gwei + _entered(anchor, before, rules) - _left(after, rules)
+    return max(low, 0), max(min(entered_high, present_high), 0)
+
+
+def _entered(anchor: StakeAnchor, stake: Stake, rules: StakeRules) -> int:
+    """At least this much became active since the anchor."""
+    arrived = anchor.pending_gwei + stake.deposits
+    return max(arrived - stake.queue_high - rules.entry_gwei * rules.entry_lag_epochs, 0)
+
+
+def _left(stake: Stake, rules: StakeRules) -> int:
+    """At most this much left the active set since the anchor: it was paid, and seen, or is on its way."""
+    epochs = ceil_div(stake.seconds, rules.seconds_per_epoch)
+    on_its_way = rules.exit_gwei * min(epochs, rules.exit_lag_epochs)
+    return min(rules.exit_gwei * epochs, stake.withdrawals + on_its_way)
 
 
 def _move(stake: Stake, flow: Flow, rules: StakeRules) -> Stake:

@@ -8,10 +8,10 @@ issuance, moves inside the layer (consolidations, Pectra's move into the deposit
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
 from typing import NamedTuple
 
 from monitor.units import BlockHash, BlockNumber, Gwei, Slot, UnixTime, ceil_div, floor_div
@@ -158,14 +158,17 @@ def between(
 
 
 def _around(points: Sequence[IssuancePoint], moment: UnixTime) -> tuple[int, int]:
-    """The lowest and highest running total at `moment`."""
-    for earlier, later in pairwise(points):
-        if earlier.timestamp == moment:
-            return earlier.total_gwei, earlier.total_gwei
-        if earlier.timestamp < moment < later.timestamp:
-            pair = earlier.total_gwei, later.total_gwei
-            return min(pair), max(pair)
-    return points[-1].total_gwei, points[-1].total_gwei
+    """The lowest and highest running total at `moment`, which is not before the first point."""
+    place = bisect_right(points, moment, key=_time) - 1
+    earlier = points[place]
+    if earlier.timestamp == moment or place + 1 == len(points):
+        return earlier.total_gwei, earlier.total_gwei
+    pair = earlier.total_gwei, points[place + 1].total_gwei
+    return min(pair), max(pair)
+
+
+def _time(point: IssuancePoint) -> UnixTime:
+    return point.timestamp
 
 
 def per_second(issuance: Measured | Estimated, seconds: int) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.supply.consensus import Participation, ParticipationRange, issuance_ratio, max_issuance_per_epoch
@@ -29,6 +29,8 @@ class Layer:
     """Exited stake: age in epochs, gwei."""
     excess: int = 0
     """Rewards on top of full validators, until they are swept."""
+    compounded: int = 0
+    """The part of `excess` that becomes stake once it is a whole ETH."""
     issued: int = 0
 
     @property
@@ -39,8 +41,12 @@ class Layer:
         """One epoch; what was paid out."""
         reward = int(max_issuance_per_epoch(self.active) * ratio)
         self.issued += reward
-        self.active += reward * compounding // 100
-        self.excess += reward - reward * compounding // 100
+        self.excess += reward
+        self.compounded += reward * compounding // 100
+        whole = min(self.compounded, self.excess) // ETH * ETH  # stake counts in whole ETH
+        self.active += whole
+        self.excess -= whole
+        self.compounded -= whole
         self._enter(deposit)
         exits = min(exits, self.active // 2)
         self.active -= exits
@@ -87,6 +93,7 @@ epochs = st.tuples(
     waiting=st.integers(0, 5_000),
     may_leave=st.booleans(),
 )
+@example([(0, 0, 0), (0, 145, 0)], lag=1, compounding=0, share=993, stretch=2, waiting=145, may_leave=True)
 def test_the_truth_is_inside_whatever_the_queues_do(
     history: list[tuple[int, int, int]],
     lag: int,
