@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Event
 
 from alerts.compose import collapse, notice
@@ -28,6 +29,7 @@ from alerts.ports import (
     Outcome,
     Scope,
     Verdict,
+    no_picture,
 )
 from alerts.wording import moment
 
@@ -156,7 +158,7 @@ class _Courier:
             message,
             late_by_s=self._late_by(first),
             carried_for=first.carried_for,
-            picture=self._picture(message.chart) if message.chart and channel.shows_pictures else None,
+            draw=partial(self._picture, message.chart) if message.chart else no_picture,
             original=self.outbox.original(name, message.corrects) if message.corrects else None,
             thread_receipt=self.outbox.thread_receipt(name, message.thread, first.row),
             progress=first.progress,

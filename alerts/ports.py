@@ -21,6 +21,11 @@ class Original:
     receipt: Mapping[str, str]
 
 
+def no_picture() -> bytes | None:
+    """The message comes without one."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Dispatch:
     """One message on its way to one channel."""
@@ -32,8 +37,8 @@ class Dispatch:
     """The channel that should have carried it and could not."""
     remark: str = ""
     """One more line above the text, about this copy of the message."""
-    picture: bytes | None = None
-    """PNG."""
+    draw: Callable[[], bytes | None] = no_picture
+    """Makes the PNG; takes its time, so what is urgent goes out before it is called."""
     original: Original | None = None
     thread_receipt: Mapping[str, str] | None = None
     """Receipt of the thread's first message on this channel."""
@@ -98,11 +103,6 @@ class Channel(Protocol):
     @property
     def name(self) -> str:
         """As the rules' `channels` call it."""
-        ...
-
-    @property
-    def shows_pictures(self) -> bool:
-        """Is it worth drawing one?"""
         ...
 
     def send(self, dispatch: Dispatch) -> Outcome:

@@ -25,7 +25,6 @@ class Apprise:
     """
 
     name = "apprise"
-    shows_pictures = False
 
     def __init__(self, urls: Sequence[str]) -> None:
         try:

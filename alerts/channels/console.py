@@ -12,7 +12,6 @@ class Console:
     """Plain text to a stream, a blank line between messages."""
 
     name = "console"
-    shows_pictures = False
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -50,7 +50,6 @@ class Email:
     """`alerts.ports.Channel` over SMTP. `context` replaces the system's certificate authorities."""
 
     name = "email"
-    shows_pictures = True
 
     def __init__(
         self,
@@ -214,17 +213,18 @@ def _fill(letter: EmailMessage, dispatch: Dispatch) -> None:
     acknowledge = (
         f"Acknowledge: ethmon alerts ack {dispatch.message.key}" if dispatch.message.incidents else ""
     )
-    picture = "chart@ethmon" if dispatch.picture is not None else ""
+    image = dispatch.draw()
+    picture = "" if image is None else "chart@ethmon"
     text = plain(dispatch)
     letter.set_content(f"{text}\n\n{acknowledge}\n" if acknowledge else f"{text}\n", cte="quoted-printable")
     letter.add_alternative(
         mail.mail_html(dispatch, picture, acknowledge), subtype="html", cte="quoted-printable"
     )
-    if dispatch.picture is not None:
+    if image is not None:
         html_part = letter.get_payload(1)
         assert isinstance(html_part, EmailMessage)
         html_part.add_related(
-            dispatch.picture, "image", "png", cid=f"<{picture}>", disposition="inline", filename="chart.png"
+            image, "image", "png", cid=f"<{picture}>", disposition="inline", filename="chart.png"
         )
 
 

@@ -32,7 +32,6 @@ class Webhook:
     """
 
     name = "webhook"
-    shows_pictures = False
 
     def __init__(
         self,

@@ -126,7 +126,7 @@ def test_every_message_arrives_with_its_words(bench: Bench, sample: str) -> None
 
 def test_a_picture_never_keeps_the_words_away(bench: Bench) -> None:
     for picture in (png(), b"broken"):
-        outcome = bench.channel.send(Dispatch(one_alert(), picture=picture))
+        outcome = bench.channel.send(Dispatch(one_alert(), draw=lambda picture=picture: picture))
         assert outcome.verdict is Verdict.SENT
     assert "4.8% from liquidation" in bench.arrived()[0]
 

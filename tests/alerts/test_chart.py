@@ -34,8 +34,8 @@ def test_telegram_takes_the_picture_of_a_position(tmp_path: Path) -> None:
     with TelegramEmulator() as server:
         server.chat(1)
         channel = Telegram(BotApi(TOKEN, server.url), "1")
-        assert channel.send(Dispatch(supply(), picture=first)).verdict is Verdict.SENT
-        assert server.calls == ["sendPhoto"]
+        assert channel.send(Dispatch(supply(), draw=lambda: first)).verdict is Verdict.SENT
+        assert server.calls == ["sendMessage", "editMessageMedia"]
         assert server.messages[0]["photo"][0]["width"] == 960
 
 

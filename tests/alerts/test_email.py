@@ -54,7 +54,7 @@ def email(server: SmtpServer, **changes: Any) -> Email:
 def test_a_letter_has_text_html_picture_and_the_headers_that_programs_need(
     server: SmtpServer, mailbox: Mailbox
 ) -> None:
-    outcome = email(server).send(Dispatch(one_alert(), picture=png(60, 40)))
+    outcome = email(server).send(Dispatch(one_alert(), draw=lambda: png(60, 40)))
     assert outcome.verdict is Verdict.SENT
     envelope, letter = mailbox.letters[0]
     assert envelope.rcpt_tos == ["a@example.org", "b@example.org"]

@@ -75,28 +75,45 @@ def test_buttons_stand_under_alerts_and_not_under_good_news(server: TelegramEmul
     assert "reply_markup" not in server.messages[1]
 
 
-def test_a_short_message_is_the_caption_of_its_picture(server: TelegramEmulator) -> None:
-    outcome = bot(server).send(Dispatch(supply(), picture=png(60, 40)))
+def test_the_words_go_out_before_the_picture_is_drawn_and_stand_under_it(server: TelegramEmulator) -> None:
+    def draw() -> bytes:
+        assert server.calls == ["sendMessage"], "the words are there already"
+        return png(60, 40)
+
+    outcome = bot(server).send(Dispatch(one_alert(), draw=draw))
     assert outcome.verdict is Verdict.SENT
-    assert server.calls == ["sendPhoto"]
-    assert server.photos[server.messages[0]["message_id"]] == png(60, 40)
+    assert server.calls == ["sendMessage", "editMessageMedia"]
+    (message,) = server.messages
+    assert server.photos[message["message_id"]] == png(60, 40)
+    assert "4.8% from liquidation" in message["caption"]
+    assert message["reply_markup"]["inline_keyboard"], "the buttons stay"
     assert outcome.receipt["photo"] == "1"
 
 
-def test_a_long_message_is_followed_by_its_picture(server: TelegramEmulator) -> None:
-    message = replace(one_alert(), facts=tuple(Fact(f"fact {n}", "x" * 150) for n in range(8)))
-    assert bot(server).send(Dispatch(message, picture=png())).verdict is Verdict.SENT
-    assert server.calls == ["sendMessage", "sendPhoto"]
-    picture = server.messages[1]
-    assert picture["reply_to_message"]["message_id"] == server.messages[0]["message_id"]
+def long_message() -> Message:
+    return replace(one_alert(), facts=tuple(Fact(f"fact {n}", "x" * 150) for n in range(8)))
+
+
+@pytest.mark.parametrize("too_long", [True, False])
+def test_a_picture_that_cannot_stand_above_the_words_follows_them(
+    server: TelegramEmulator, too_long: bool
+) -> None:
+    refusal = RefusedError(400, "Bad Request: message can't be edited")
+    server.script("editMessageMedia", "refuse", refusal=refusal)
+    message = long_message() if too_long else one_alert()
+    outcome = bot(server).send(Dispatch(message, draw=png))
+    assert outcome.verdict is Verdict.SENT
+    assert "photo" not in outcome.receipt
+    words, picture = server.messages
+    assert picture["reply_to_message"]["message_id"] == words["message_id"]
     assert picture["silent"]
 
 
 @pytest.mark.parametrize("picture", [b"not a picture", png(5000, 10)])
 def test_a_bad_picture_does_not_hold_back_the_words(server: TelegramEmulator, picture: bytes) -> None:
-    assert bot(server).send(Dispatch(supply(), picture=picture)).verdict is Verdict.SENT
-    assert server.calls == ["sendPhoto", "sendMessage"]
-    assert len(server.texts()) == 1
+    assert bot(server).send(Dispatch(supply(), draw=lambda: picture)).verdict is Verdict.SENT
+    assert len(server.messages) == 1
+    assert "text" in server.messages[0]
 
 
 def test_markup_that_is_not_understood_falls_back_to_plain_text(server: TelegramEmulator) -> None:
@@ -108,7 +125,7 @@ def test_markup_that_is_not_understood_falls_back_to_plain_text(server: Telegram
 
 
 def test_a_correction_answers_the_wrong_message_and_edits_it(server: TelegramEmulator) -> None:
-    for dispatch in (Dispatch(one_alert()), Dispatch(supply(), picture=png())):
+    for dispatch in (Dispatch(one_alert()), Dispatch(supply(), draw=png)):
         channel = bot(server)
         first = channel.send(dispatch)
         original = Original(dispatch.message, first.receipt)

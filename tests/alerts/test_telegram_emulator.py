@@ -8,7 +8,14 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
+from telegram import (
+    Bot,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    InputMediaPhoto,
+    Message,
+    ReplyParameters,
+)
 from telegram.constants import ParseMode
 from telegram.error import (
     BadRequest,
@@ -61,6 +68,10 @@ def test_a_strange_client_sends_edits_and_reads(server: TelegramEmulator) -> Non
         assert reply.reply_to_message is not None
         edited = await bot.edit_message_text("other", CHAT, sent.message_id)
         assert getattr(edited, "text", "") == "other"
+        media = InputMediaPhoto(BytesIO(png(60, 40)), "<b>now with</b> picture", parse_mode=ParseMode.HTML)
+        pictured = await bot.edit_message_media(media, CHAT, reply.message_id, reply_markup=keyboard)
+        assert isinstance(pictured, Message)
+        assert (pictured.text, pictured.caption, len(pictured.photo)) == (None, "now with picture", 1)
         photo = await bot.send_photo(CHAT, BytesIO(png(60, 40)), "<i>c</i>", parse_mode=ParseMode.HTML)
         assert (photo.photo[0].width, photo.photo[0].height, photo.caption) == (60, 40, "c")
 

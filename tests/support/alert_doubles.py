@@ -11,8 +11,6 @@ from alerts.ports import Dispatch, Outcome
 class Scripted:
     """Answers with the scripted outcomes first, then accepts; remembers every dispatch."""
 
-    shows_pictures = True
-
     def __init__(self, name: str, outcomes: Iterable[Outcome] = ()) -> None:
         self.name = name
         self.outcomes = deque(outcomes)

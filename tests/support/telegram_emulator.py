@@ -103,7 +103,9 @@ class TelegramEmulator:
         self.troubles.append(Trouble(method, kind, **settings))
 
     def texts(self) -> list[str]:
-        return [message.get("text", message.get("caption", "")) for message in self.messages]
+        """The words of every message that has any; a picture that follows has none."""
+        words = (message.get("text", message.get("caption", "")) for message in self.messages)
+        return [text for text in words if text]
 
     # --- what people do
 
@@ -220,6 +222,26 @@ class TelegramEmulator:
 
     def do_editmessagecaption(self, fields: dict[str, Any], files: dict[str, bytes]) -> Any:
         return self._edit(fields, _formatted(fields, "caption", 1024, "message caption is too long"), "photo")
+
+    def do_editmessagemedia(self, fields: dict[str, Any], files: dict[str, bytes]) -> Any:
+        """Edits a picture, or adds one to a message of text."""
+        message = self._find(self._chat(fields), fields.get("message_id"))
+        if message is None:
+            raise RefusedError(400, "Bad Request: message to edit not found")
+        media = _object(fields, "media") or {}
+        photo = files.get(str(media.get("media", "")).removeprefix("attach://"))
+        if media.get("type") != "photo" or photo is None:
+            raise RefusedError(400, "Bad Request: there is no photo in the request")
+        width, height = _png_size(photo)
+        caption = _formatted(media, "caption", 1024, "message caption is too long")
+        markup = _markup(fields)
+        for gone in ("text", "entities", "reply_markup"):
+            message.pop(gone, None)
+        size = {"file_id": "f1", "file_unique_id": "u1", "width": width, "height": height}
+        message.update(caption, photo=[size], edit_date=int(time.time()))
+        message.update({"reply_markup": markup} if markup else {})
+        self.photos[message["message_id"]] = photo
+        return {k: v for k, v in message.items() if k != "silent"}
 
     def do_answercallbackquery(self, fields: dict[str, Any], files: dict[str, bytes]) -> Any:
         if fields.get("callback_query_id") not in self._queries:

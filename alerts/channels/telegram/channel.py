@@ -24,7 +24,6 @@ class Telegram:
     """One bot, one chat. Keeps to Telegram's pace by itself; follows a group that moves."""
 
     name = "telegram"
-    shows_pictures = True
 
     def __init__(
         self,
@@ -53,14 +52,16 @@ class Telegram:
         wait = max(self._chat_bucket.wait_s(), self._overall_bucket.wait_s())
         if wait > 0:
             return Outcome.paced(wait)
-        captioned = dispatch.picture is not None and render.fits_caption(dispatch)
-        answer = self._photo(dispatch) if captioned else self._text(dispatch)
+        answer = self._text(dispatch)
         if not _is_message(answer):
             return self._refused(answer)
-        if dispatch.picture is not None and not captioned:
-            self._picture_after(dispatch, answer["message_id"])
         self._mark_corrected(dispatch)
-        return self._accepted(answer)
+        # The words are out; only now is time taken for the picture.
+        receipt = {"message_id": str(answer["message_id"]), "chat_id": self._chat_id}
+        if self._add_picture(dispatch, answer["message_id"]):
+            receipt["photo"] = "1"
+        moved = f"the group is now {self._chat_id}: set TELEGRAM_CHAT_ID to it" if self._moved else ""
+        return Outcome.sent(receipt, moved)
 
     def probe(self) -> Outcome:
         """See `alerts.ports.Channel`: the token by getMe, the chat by getChat."""
@@ -69,13 +70,6 @@ class Telegram:
             if isinstance(answer, Refusal | NoReply):
                 return self._refused(answer)
         return Outcome.sent()
-
-    def _accepted(self, sent: Mapping[str, Any]) -> Outcome:
-        receipt = {"message_id": str(sent["message_id"]), "chat_id": self._chat_id}
-        if "photo" in sent:
-            receipt["photo"] = "1"
-        moved = f"the group is now {self._chat_id}: set TELEGRAM_CHAT_ID to it" if self._moved else ""
-        return Outcome.sent(receipt, moved)
 
     def _text(self, dispatch: Dispatch) -> Any | Refusal | NoReply:
         options = {**self._options(dispatch), "link_preview_options": {"is_disabled": True}}
@@ -88,22 +82,26 @@ class Telegram:
             answer = self._call("sendMessage", {**options, "text": plain})
         return answer
 
-    def _photo(self, dispatch: Dispatch) -> Any | Refusal | NoReply:
-        caption = render.telegram(dispatch, render.TELEGRAM_CAPTION_LIMIT)
-        fields = {**self._options(dispatch), "caption": caption, "parse_mode": "HTML"}
-        answer = self._call("sendPhoto", fields, photo=dispatch.picture)
-        if isinstance(answer, Refusal) and answer.code in {400, 413} and not _is_dead(answer):
-            return self._text(dispatch)  # a bad picture must not hold back the words
-        return answer
+    def _add_picture(self, dispatch: Dispatch, message_id: int) -> bool:
+        """Put the picture above the words, if there is one; True when it stands there.
 
-    def _picture_after(self, dispatch: Dispatch, message_id: int) -> None:
-        """The words were too long for a caption: the picture follows as a silent reply, if it can."""
-        fields = {
-            "chat_id": self._chat_id,
-            "disable_notification": True,
-            "reply_parameters": {"message_id": message_id, "allow_sending_without_reply": True},
-        }
-        self._call("sendPhoto", fields, photo=dispatch.picture)
+        Where the words are too long for that, or the server too old, it follows as a silent reply.
+        No matter if that fails too.
+        """
+        picture = dispatch.draw()
+        if picture is None:
+            return False
+        if render.fits_caption(dispatch):
+            caption = render.telegram(dispatch, render.TELEGRAM_CAPTION_LIMIT)
+            media = {"type": "photo", "media": "attach://photo", "caption": caption, "parse_mode": "HTML"}
+            fields = {"chat_id": self._chat_id, "message_id": message_id, "media": media}
+            markup = {"reply_markup": self._options(dispatch)["reply_markup"]}
+            if _is_message(self._call("editMessageMedia", {**fields, **markup}, photo=picture)):
+                return True
+        reply = {"message_id": message_id, "allow_sending_without_reply": True}
+        fields = {"chat_id": self._chat_id, "disable_notification": True, "reply_parameters": reply}
+        self._call("sendPhoto", fields, photo=picture)
+        return False
 
     def _options(self, dispatch: Dispatch) -> dict[str, Any]:
         message = dispatch.message
