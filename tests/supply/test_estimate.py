@@ -93,7 +93,9 @@ epochs = st.tuples(
     waiting=st.integers(0, 5_000),
     may_leave=st.booleans(),
 )
-@example([(0, 0, 0), (0, 145, 0)], lag=1, compounding=0, share=993, stretch=2, waiting=145, may_leave=True)
+@example(
+    history=[(0, 0, 0), (0, 145, 0)], lag=1, compounding=0, share=993, stretch=2, waiting=145, may_leave=True
+)
 def test_the_truth_is_inside_whatever_the_queues_do(
     history: list[tuple[int, int, int]],
     lag: int,
