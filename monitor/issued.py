@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.store import identity, issuance
+from monitor.store import identity, issuance, rewards
 from monitor.store.database import Database
 from monitor.supply.consensus import USUAL
-from monitor.supply.estimate import StakeAnchor, estimate_by_drift
+from monitor.supply.estimate import PECTRA, StakeAnchor, estimate_by_drift
 from monitor.supply.forks import CHAINS, MAINNET
 from monitor.supply.issuance import (
     Estimated,
     Issuance,
     IssuancePoint,
+    Measured,
     Method,
     Unknown,
     between,
     bounds_gwei,
     running_total,
 )
-from monitor.units import SECONDS_PER_DAY, Gwei, UnixTime, ceil_div, floor_div
+from monitor.units import SECONDS_PER_DAY, BlockNumber, Gwei, UnixTime, Wei, ceil_div, floor_div
 
 LONGEST_TAIL_S = 7_200
 """After the newest sample, issuance is carried on at the samples' pace for so long and no longer."""
@@ -30,33 +31,78 @@ BUILT_IN_STAKE = StakeAnchor(
     Gwei(0), "built-in figure: about 36 M ETH active in August 2026, ±5 %",
 )  # fmt: skip
 """For mainnet without a beacon node and without ETHMON_STAKE."""
+BEFORE_PECTRA = PECTRA._replace(entry_gwei=512 * 10**9, exit_gwei=512 * 10**9)
+"""The churn limit was a 65,536th of the validators: 16 of 32 ETH an epoch at the most there ever were."""
+STRETCH_S = 7 * SECONDS_PER_DAY
+"""A long frame is estimated a week at a time: each week drifts only as far as it is from the anchor."""
 
 
 class IssuanceSource:
     """Where issuance comes from: the samples, else an anchor."""
 
     def __init__(self, db: Database, stake: tuple[int, int] | None) -> None:
+        self._db = db
         found = issuance.samples(db)
+        self._newest = found[-1].total if found else None
         self._series = running_total([one.total for one in found], [one.issued for one in found[1:]])
         chain_id = identity.chain_id(db) or 0
         self._chain = CHAINS.get(chain_id)
         self._anchor = _anchor(stake) if stake else BUILT_IN_STAKE if chain_id == MAINNET.chain_id else None
 
-    def issued(self, start: UnixTime, end: UnixTime) -> Issuance:
-        """Of (start, end]."""
+    def issued(self, start: UnixTime, end: UnixTime, *, before_merge: bool = False) -> Issuance:
+        """Of the consensus layer in (start, end].
+
+        `before_merge`: the caller adds `pow_wei` itself; without it a start before the Merge is Unknown.
+        """
         for points in self._series:
             found = _with_tail(points, start, end)
             if not isinstance(found, Unknown):
                 return found
+        merge = self._chain.time_of("merge") if self._chain else None
+        if merge is not None and start < merge - 1 and not before_merge:
+            return Unknown("the frame begins before the Merge")
         return self._estimated(start, end)
 
+    def pow_wei(self, first: BlockNumber | None, last: BlockNumber | None) -> Wei | None:
+        """Rewards of those of blocks `first` to `last` that are before the Merge; None where some were not read."""
+        if first is None or last is None:
+            return Wei(0)
+        merge = self._chain.fork("merge") if self._chain else None
+        if merge is None or merge.block is None:
+            return rewards.total(self._db, first, last).issued_wei
+        end = min(last, merge.block - 1)
+        wanted = end + 1 - max(first, 1)
+        if wanted <= 0:
+            return Wei(0)
+        found = rewards.total(self._db, first, BlockNumber(end))
+        return found.issued_wei if found.blocks == wanted else None
+
+    def staked_gwei(self) -> tuple[Gwei, str] | None:
+        """What is staked now, and how that is known."""
+        if self._newest is not None:
+            return self._newest.total_gwei, "newest sample of the balances"
+        if self._anchor is None:
+            return None
+        middle = floor_div(self._anchor.active_low_gwei + self._anchor.active_high_gwei, 2)
+        return Gwei(middle), self._anchor.label
+
     def _estimated(self, start: UnixTime, end: UnixTime) -> Issuance:
-        merge = self._chain.time_of("merge") if self._chain else None
         if self._anchor is None:
             return Unknown("no samples of a beacon node (BEACON_URLS) and no known stake (ETHMON_STAKE)")
-        if merge is not None and start < merge:
-            return Unknown("the frame begins before the Merge")
-        return estimate_by_drift(self._anchor, start, end, USUAL)
+        genesis = self._chain.beacon_genesis if self._chain else start
+        if end <= genesis:
+            return Measured(Gwei(0))  # there was no consensus layer yet
+        return self._by_drift(self._anchor, UnixTime(max(start, genesis)), end)
+
+    def _by_drift(self, anchor: StakeAnchor, start: UnixTime, end: UnixTime) -> Estimated:
+        pectra = self._chain.time_of("prague") if self._chain else None
+        low = high = age = 0
+        for first in range(start, end, STRETCH_S):
+            early = pectra is not None and first < pectra
+            last = UnixTime(min(first + STRETCH_S, end))
+            part = estimate_by_drift(anchor, UnixTime(first), last, USUAL, BEFORE_PECTRA if early else PECTRA)
+            low, high, age = low + part.low_gwei, high + part.high_gwei, max(age, part.anchor_age_s)
+        return Estimated(Gwei(low), Gwei(high), Method.DRIFT, anchor.label, age, USUAL.source)
 
 
 def _with_tail(points: Sequence[IssuancePoint], start: UnixTime, end: UnixTime) -> Issuance:

@@ -9,11 +9,13 @@ from decimal import Decimal
 from monitor.domain import BlockRef
 from monitor.issued import IssuanceSource
 from monitor.reports.burn import BurnFrame, burn_view
+from monitor.reports.outlook import PACES, Outlook, outlook
+from monitor.reports.supply_frame import SupplyFrame
 from monitor.store import history, identity
 from monitor.store.database import Database
-from monitor.supply.barrier import Barrier, Streak, barrier, hours_of_issuance, streak
+from monitor.supply.barrier import Barrier, Streak, barrier, streak
 from monitor.supply.blobs import schedule_at
-from monitor.supply.burn import BurnTotal, per_year_wei
+from monitor.supply.burn import BurnTotal
 from monitor.supply.forks import CHAINS, MAINNET
 from monitor.supply.issuance import (
     Issuance,
@@ -22,31 +24,8 @@ from monitor.supply.issuance import (
     Unknown,
     bounds_gwei,
 )
-from monitor.supply.total import NetChange, net_change
-from monitor.units import SECONDS_PER_DAY, WEI_PER_GWEI, Wei
-
-
-@dataclass(frozen=True, slots=True)
-class SupplyFrame:
-    """One frame with both sides of the ledger."""
-
-    burn: BurnFrame
-    issuance: Issuance
-    net: NetChange | Unknown
-
-    @property
-    def hours_burned(self) -> Decimal | None:
-        """Hours of issuance that the burn undid, at the middle of the interval."""
-        if isinstance(self.issuance, Unknown):
-            return None
-        low, high = bounds_gwei(self.issuance)
-        return hours_of_issuance(
-            self.burn.total_wei, (low + high) * WEI_PER_GWEI // 2, self.burn.end - self.burn.start
-        )
-
-    def per_year(self, amount: int) -> Wei:
-        """An amount of this frame at the same pace for a year."""
-        return per_year_wei(amount, self.burn.end - self.burn.start)
+from monitor.supply.total import net_change
+from monitor.units import SECONDS_PER_DAY, WEI_PER_GWEI
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +37,19 @@ class SupplyView:
     barrier: Barrier | None
     """Break-even fees at the issuance of the last day; None where that is not known."""
     streak: Streak | None
+    outlook: Outlook
 
 
-def supply_view(db: Database, since: str | None, stake: tuple[int, int] | None) -> SupplyView:
-    """The frames of `ethmon supply`. `stake` is ETHMON_STAKE. Raises UsageError, StoreError."""
+def supply_view(
+    db: Database,
+    since: str | None,
+    stake: tuple[int, int] | None,
+    anchor: tuple[int, int, int] | None = None,
+) -> SupplyView:
+    """The frames of `ethmon supply`. `stake` is ETHMON_STAKE, `anchor` ETHMON_SUPPLY_ANCHOR.
+
+    Raises UsageError, StoreError.
+    """
     with db.snapshot():
         view = burn_view(db, since)
         source = IssuanceSource(db, stake)
@@ -71,18 +59,20 @@ def supply_view(db: Database, since: str | None, stake: tuple[int, int] | None) 
         run = None
         if fence is not None and fence.base_with_blobs is not None:
             run = streak(history.recent_blocks(db, 5_000), fence.base_with_blobs)
-        return SupplyView(view.at, frames, fence, run)
+        paces = [_supply_frame(burn_view(db, name).frames[0], source) for name in PACES]
+        return SupplyView(view.at, frames, fence, run, outlook(db, source, view.at, anchor, paces))
 
 
 def _supply_frame(frame: BurnFrame, source: IssuanceSource) -> SupplyFrame:
-    issued = source.issued(frame.start, frame.end)
+    issued = source.issued(frame.start, frame.end, before_merge=True)
     if not frame.coverage.complete:
         return SupplyFrame(frame, issued, Unknown("blocks of the frame are missing"))
     totals = frame.totals
     burn = BurnTotal(
         totals.burn_wei, totals.blob_burn_wei, totals.blocks, totals.burn_unknown, totals.blob_burn_unknown
     )
-    return SupplyFrame(frame, issued, net_change(issued, burn))
+    rewards = source.pow_wei(frame.coverage.first, frame.coverage.last)
+    return SupplyFrame(frame, issued, net_change(issued, burn, rewards))
 
 
 def _barrier(db: Database, day: SupplyFrame, at: BlockRef) -> Barrier | None:

@@ -52,6 +52,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         found = Watched(net, db)
         found.run(8)
         yield found
+        found.nodes.close()
+        found.source.close()
 
 
 def test_each_due_epoch_is_one_sample_and_steps_are_measured(watched: Watched) -> None:
@@ -121,5 +123,6 @@ def test_a_beacon_node_that_is_gone_is_an_event_and_no_number(watched: Watched) 
     before = len(issuance.samples(watched.db))
     gone = BeaconNodes(["http://127.0.0.1:1"], watched.clock, watched.source.chain_id())
     assert not take_sample(watched.db, gone, watched.source, watched.clock, every_epochs=1)
+    gone.close()
     assert len(issuance.samples(watched.db)) == before
     assert events.events(watched.db, 1)[0].kind == "sample_failed"
