@@ -31,9 +31,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Headers alone where the node gives them: 3 times faster, no transaction counts or withdrawals.",
 )
+@click.option(
+    "--uncles", is_flag=True, help="Rewards of blocks before the Merge too: issuance back to the first block."
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.pass_obj
-def backfill(app: App, first: str, last: str, headers: bool, quiet: bool) -> None:
+def backfill(app: App, first: str, last: str, headers: bool, uncles: bool, quiet: bool) -> None:
     """Read blocks into the database, newest first. Resumable: what is stored is never read again.
 
     Works next to a running daemon. Stop it with ctrl-C at any time and start it again.
@@ -47,7 +50,10 @@ def backfill(app: App, first: str, last: str, headers: bool, quiet: bool) -> Non
         source = connect(app.settings, clock, identity.chain_id(db))
         _claim(db, source, clock.now())
         start, end = _range(source, first, last)
-        _run(db, source, (start, end), headers=headers, quiet=quiet)
+        cancel = _stoppable()
+        _run(db, source, (start, end), cancel, headers=headers, quiet=quiet)
+        if uncles:
+            _run_uncles(db, source, (start, end), cancel, quiet=quiet)
         source.close()
 
 
@@ -82,15 +88,8 @@ def _range(source: Endpoints, first: str, last: str) -> tuple[BlockNumber, Block
     return start, end
 
 
-def _run(
-    db: Database, source: Endpoints, span: tuple[BlockNumber, BlockNumber], *, headers: bool, quiet: bool
-) -> None:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from monitor.backfill import run_backfill
-    from monitor.chain.bulk import block_reader
-    from monitor.chain.clock import SystemClock
-
+def _stoppable() -> Event:
+    """Set by ctrl-C or SIGTERM: what was read is kept."""
     cancel = Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -98,6 +97,54 @@ def _run(
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
+    return cancel
+
+
+def _run_uncles(
+    db: Database, source: Endpoints, span: tuple[BlockNumber, BlockNumber], cancel: Event, *, quiet: bool
+) -> None:
+    from rich.progress import Progress
+
+    from monitor.rewards import read_rewards
+    from monitor.store import rewards
+    from monitor.supply.forks import CHAINS
+    from monitor.units import BlockNumber, format_eth
+
+    chain = CHAINS.get(source.chain_id())
+    merge = chain.fork("merge") if chain else None
+    if merge is None or merge.block is None:
+        raise UsageError("--uncles: where the Merge of this chain was is not known.")
+    first, last = BlockNumber(max(span[0], 1)), BlockNumber(min(span[1], merge.block - 1))
+    if first > last:
+        raise UsageError(f"--uncles: all of these blocks are after the Merge (block {merge.block:,}).")
+    wanted = sum(end - start + 1 for start, end in rewards.missing(db, first, last))
+    with Progress(disable=quiet) as bar:
+        task = bar.add_task(f"rewards of blocks {first:,} to {last:,}", total=wanted)
+        done = read_rewards(
+            source, db, first, last, cancel=cancel, progress=lambda count: bar.update(task, completed=count)
+        )
+    found = rewards.total(db, first, last)
+    click.echo(
+        f"{done:,} rewards read, {wanted - done:,} left; {found.blocks:,} blocks with {found.uncles:,} uncles "
+        f"issued {format_eth(found.issued_wei)} ETH."
+    )
+
+
+def _run(
+    db: Database,
+    source: Endpoints,
+    span: tuple[BlockNumber, BlockNumber],
+    cancel: Event,
+    *,
+    headers: bool,
+    quiet: bool,
+) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from monitor.backfill import run_backfill
+    from monitor.chain.bulk import block_reader
+    from monitor.chain.clock import SystemClock
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
