@@ -144,8 +144,9 @@ def _group_key(alert: Alert) -> tuple[object, ...]:
 
 
 def acknowledge(state: Incident) -> Incident:
-    """No reminders and no repeats until it gets worse; ends on recovery."""
-    return replace(state, acked=True) if state.told or state.blind_told else state
+    """No reminders and no repeats until it gets worse; ends on recovery. Events are over already."""
+    over = bool(state.occurrences) or not (state.told or state.blind_told)
+    return state if over else replace(state, acked=True)
 
 
 def snooze(state: Incident, until: int) -> Incident:

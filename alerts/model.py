@@ -285,10 +285,10 @@ class Incident:
 
     @property
     def phase(self) -> str:
-        """One word for lists: fine, blind, snoozed, acked, open."""
+        """One word for lists: fine, blind, snoozed, acked, open. Events are over when they are told."""
         if self.blind_told:
             return "blind"
-        if self.told == 0:
+        if self.told == 0 or (self.occurrences and self.snoozed_until is None):
             return "fine"
         if self.snoozed_until is not None:
             return "snoozed"

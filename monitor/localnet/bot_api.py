@@ -128,6 +128,7 @@ class LocalBot:
             "sendPhoto": self._send,
             "editMessageText": self._edit,
             "editMessageCaption": self._edit,
+            "editMessageMedia": self._add_photo,
             "answerCallbackQuery": self._toast,
             "getUpdates": self._poll,
         }
@@ -155,6 +156,15 @@ class LocalBot:
             for message in self.messages:
                 if message.id == int(fields.get("message_id", 0)):
                     message.html, message.buttons, message.edited = _html(fields), _buttons(fields), True
+                    return _as_sent(message)
+        raise RefusedError("Bad Request: message to edit not found")
+
+    def _add_photo(self, fields: Fields, photo: bytes | None) -> dict[str, Any]:
+        media: dict[str, Any] = _parsed(fields.get("media"))
+        with self._news:
+            for message in self.messages:
+                if message.id == int(fields.get("message_id", 0)):
+                    message.html, message.photo, message.buttons = _html(media), photo, _buttons(fields)
                     return _as_sent(message)
         raise RefusedError("Bad Request: message to edit not found")
 

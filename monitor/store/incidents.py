@@ -267,7 +267,9 @@ def _change(db: Database, target: str, change: Callable[[Incident], Incident]) -
         changed = 0
         for (number, block), incident in _newest(db):
             meant = target in {"all", incident.rule, incident.id} or incident.id in incidents
-            if not (number and meant and incident.phase != "fine"):
+            # An event is over, but more of its kind can be silenced.
+            concerned = incident.phase != "fine" or bool(incident.occurrences)
+            if not (number and meant and concerned):
                 continue
             _add_state(db, incident.rule, incident.subject, block, change(incident))
             changed += 1

@@ -238,6 +238,20 @@ def test_events_are_told_once_each_and_what_the_cool_down_holds_back_is_counted(
     assert story.tick(stamp(600)) == [T.HAPPENED]
     assert story.told[-1].reason.more == 48
     assert story.tick(stamp(1300)) == []
+    assert story.states["big", "w1"].phase == "fine", "an event is over when it is told"
+
+
+def test_events_can_be_snoozed_and_are_counted_meanwhile() -> None:
+    story = Story(BIG)
+    story.tick(stamp(0), transfer(500, "tx1", stamp(0)))
+    key = ("big", "w1")
+    assert acknowledge(story.states[key]) == story.states[key]
+    story.states[key] = snooze(story.states[key], until=7200)
+    assert story.states[key].phase == "snoozed"
+    for second in (1200, 2400):
+        assert story.tick(stamp(second), transfer(500, f"tx{second}", stamp(second))) == []
+    assert story.tick(stamp(7200)) == [T.HAPPENED]
+    assert story.told[-1].reason.more == 2
 
 
 def test_rules_select_by_label_and_window() -> None:

@@ -204,6 +204,19 @@ def test_an_acknowledgement_is_rolled_back_with_its_incident(db: Database) -> No
     assert incidents.list_open(db) == []
 
 
+def test_events_are_never_open_but_can_be_snoozed(db: Database) -> None:
+    spec = CATALOGUE.readings["position.liquidated"]
+    rule = Rule("liquidated", spec, Direction.ABOVE, (Level(Decimal(0), Severity.CRITICAL),))
+    head = ledger.cursor(db)
+    assert head is not None
+    at = stamp(head)
+    event = Reading(spec.key, "w1", "Whale", Decimal(5), at, occurrence="tx1:0")
+    (message,) = incidents.decide(db, (rule,), [event], at=at, channels=CHANNELS, now_wall=0)
+    assert incidents.list_open(db) == []
+    assert incidents.snooze(db, message.key, AT) == 1
+    assert [row.phase for row in incidents.list_open(db)] == ["snoozed"]
+
+
 def test_pruning_keeps_what_a_rollback_may_need(db: Database) -> None:
     for distance in ("19", "9", "4"):
         tick(db, distance)

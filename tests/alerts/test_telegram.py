@@ -12,7 +12,7 @@ from alerts.channels.telegram.api import BotApi
 from alerts.channels.telegram.channel import Telegram
 from alerts.channels.telegram.commands import Button, Command, Commands, parse_button
 from alerts.compose import notice
-from alerts.model import Fact, Message, Severity
+from alerts.model import Fact, Message, Severity, Transition
 from alerts.ports import Dispatch, Original, Scope, Verdict
 from tests.support.alert_samples import SAMPLES, corrected, many, one_alert, recovered, supply
 from tests.support.png import png
@@ -73,6 +73,13 @@ def test_buttons_stand_under_alerts_and_not_under_good_news(server: TelegramEmul
     pressed = parse_button(rows[1][1]["callback_data"], "Ann")
     assert pressed == Button(one_alert().key, 6, "Ann")
     assert "reply_markup" not in server.messages[1]
+
+
+def test_an_event_can_be_silenced_and_not_acknowledged(server: TelegramEmulator) -> None:
+    happened = replace(one_alert(), transition=Transition.HAPPENED)
+    bot(server).send(Dispatch(happened))
+    (row,) = server.messages[0]["reply_markup"]["inline_keyboard"]
+    assert [button["text"] for button in row] == ["Snooze 1 h", "Snooze 6 h", "Snooze 24 h"]
 
 
 def test_the_words_go_out_before_the_picture_is_drawn_and_stand_under_it(server: TelegramEmulator) -> None:

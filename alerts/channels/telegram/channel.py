@@ -155,11 +155,16 @@ class Telegram:
 
 
 def buttons(message: Message) -> dict[str, Any]:
-    """Acknowledge, and three times of silence; the data names the message (64 bytes at most)."""
+    """Acknowledge, and three times of silence; the data names the message (64 bytes at most).
+
+    An event is over when it is told: there is nothing to acknowledge, but more of it can be silenced.
+    """
     snoozes = [
         {"text": f"Snooze {hours} h", "callback_data": f"snooze:{hours}:{message.key}"} for hours in _SNOOZES
     ]
-    return {"inline_keyboard": [[{"text": "Acknowledge", "callback_data": f"ack:{message.key}"}], snoozes]}
+    acknowledge = [{"text": "Acknowledge", "callback_data": f"ack:{message.key}"}]
+    event = message.transition is Transition.HAPPENED
+    return {"inline_keyboard": [snoozes] if event else [acknowledge, snoozes]}
 
 
 def _reply_to(dispatch: Dispatch) -> dict[str, Any] | None:
