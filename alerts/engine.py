@@ -79,8 +79,9 @@ class _Tick:
             self._flush(rule)
 
     def _selected(self, rule: Rule) -> list[Reading]:
-        place = next(iter(rule.select.items()), ("", ""))
-        return [one for one in self.readings.get((rule.spec.key, *place), ()) if selects(rule, one)]
+        label, value = next(iter(rule.select.items()), ("", ""))
+        found = self.readings.get((rule.spec.key, label, value), [])
+        return [reading for reading in found if selects(rule, reading)]
 
     def _flush(self, rule: Rule) -> None:
         waiting = [key for key, state in self.states.items() if key[0] == rule.name and state.held_back]
