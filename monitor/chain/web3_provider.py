@@ -8,6 +8,7 @@ chooses (CCIP-read); none of that can happen here. Errors are ours (`monitor.err
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -17,6 +18,11 @@ from web3.types import RPCEndpoint, RPCResponse
 from monitor.chain.pinned import Pinned
 from monitor.chain.quantity import hex_data, hex_number
 from monitor.errors import NodeError, Unsupported
+
+SAFE_DEPTH = 3_000
+# web3 loads py_ecc, which lifts Python's recursion limit to 100,000 for the whole process. The JSON
+# decoder relies on that limit: with it lifted, a node's deeply nested answer overflows the C stack.
+sys.setrecursionlimit(min(sys.getrecursionlimit(), SAFE_DEPTH))
 
 _BLOCK_AT = {
     "eth_call": 1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -125,6 +127,22 @@ def test_every_other_read(world: Any, edits: list[tuple[float, int, bytes]]) -> 
     assert pool.head() == head
 
 
+@pytest.fixture
+def daemons_recursion_limit() -> Iterator[None]:
+    """The test process imports py_ecc, which lifts the limit; the daemon never does."""
+    lifted = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000)
+    yield
+    sys.setrecursionlimit(lifted)
+
+
+def test_our_web3_provider_keeps_the_recursion_limit() -> None:
+    code = "import sys, monitor.chain.web3_provider as p; print(sys.getrecursionlimit() <= p.SAFE_DEPTH)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+
+
+@pytest.mark.usefixtures("daemons_recursion_limit")
 @pytest.mark.parametrize(
     "body",
     [b"[" * 300_000, b'{"id":1,"result":' + b"[" * 100_000, b'{"id":1,"result":"\xff"}'],
