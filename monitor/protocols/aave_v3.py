@@ -26,7 +26,7 @@ from monitor.protocols.aave_v3_market import (
 from monitor.protocols.aave_v3_position import build_position
 from monitor.protocols.aave_v3_prices import EthPrice, SourceFacts, eth_price, probe_ratios, read_sources
 from monitor.protocols.aave_v3_reading import Holdings, PoolState, read_holdings, read_pool
-from monitor.protocols.asking import decoded, decoded_or_none
+from monitor.protocols.asking import Presence, decoded, decoded_or_none
 from monitor.protocols.base import (
     Answer,
     Check,
@@ -57,6 +57,7 @@ class AaveV3:
     eth_feeds: frozenset[Address] = frozenset()
     key: str = "aave_v3"
     tokens: TokenBook = field(default_factory=TokenBook)
+    presence: Presence = field(default_factory=Presence)
     rules: dict[Address, Sequence[HealthRule]] = field(default_factory=dict[Address, Sequence[HealthRule]])
     """By pool: health rules that reproduced every account so far."""
     feeds: dict[Address, EthPrice] = field(default_factory=dict[Address, EthPrice])
@@ -66,6 +67,8 @@ class AaveV3:
 
     def read(self, accounts: Sequence[Address], at: BlockRef) -> Reading[Sequence[Seen]]:
         """All positions of `accounts` in every pool of this adapter."""
+        if not accounts:
+            return []
         pools = [attempt(self._pool(deployment, accounts, at)) for deployment in self.deployments]
         results = yield from together(pools)
         seen: list[Seen] = []
@@ -78,7 +81,7 @@ class AaveV3:
         return seen
 
     def _pool(self, deployment: Deployment, accounts: Sequence[Address], at: BlockRef) -> Reading[list[Seen]]:
-        state = yield from read_pool(deployment.pool, accounts)
+        state = yield from read_pool(deployment.pool, accounts, self.presence)
         if state is None:
             return []
         seen = yield from attempt(self._inside(deployment, state, at))

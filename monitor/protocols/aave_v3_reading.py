@@ -12,7 +12,7 @@ from contracts_abi.aave_v3 import ReserveData
 from contracts_abi.call import Call
 from monitor.errors import CannotSee
 from monitor.lending.aave import Account, AccountData, Row
-from monitor.protocols.asking import decoded, decoded_or_none
+from monitor.protocols.asking import Presence, decoded, decoded_or_none
 from monitor.protocols.base import Answer, Ask, Reading, Refusal, View
 from monitor.units import Address, UnixTime, Wad
 
@@ -100,8 +100,11 @@ class Holdings:
     weth_source: Address | None
 
 
-def read_pool(pool: Address, accounts: Sequence[Address]) -> Reading[PoolState | None]:
-    """Rounds one and two; None where no account uses the pool. Raises `CannotSee` where it does not answer."""
+def read_pool(pool: Address, accounts: Sequence[Address], presence: Presence) -> Reading[PoolState | None]:
+    """Rounds one and two; None where no account uses the pool. Raises `CannotSee` where it does not answer.
+
+    None also where the pool is not there yet.
+    """
     bitmap = View(pool, abi.COLLATERAL_BITMAP.encode(1))
     asks: list[Ask] = [
         View(pool, abi.ADDRESSES_PROVIDER.encode()),
@@ -110,6 +113,8 @@ def read_pool(pool: Address, accounts: Sequence[Address]) -> Reading[PoolState |
     ]
     asks += [View(pool, call.encode(account)) for account in accounts for call in _PER_ACCOUNT]
     answers = yield asks
+    if presence.is_absent(pool, answers):
+        return None
     users = _users(accounts, answers[3:])
     if not users:
         return None

@@ -90,8 +90,10 @@ def test_without_the_eth_feed_nobody_who_depends_on_it_is_judged(net: AaveNet, c
 
 @pytest.mark.parametrize("code", [REVERT, ONE_BYTE, "0x"])
 def test_a_pool_that_does_not_answer_is_unseen_for_every_account(net: AaveNet, code: str) -> None:
+    adapter = adapter_of(net.market)
+    read(net, adapter)
     net.anvil.control.set_code(net.market.pool.address, code)
-    seen = read(net)
+    seen = read(net, adapter)
     assert len(seen) == 3
     assert all("the pool" in unseen(one) or "pool" in unseen(one) for one in seen.values())
 

@@ -10,7 +10,7 @@ from monitor.protocols.base import Refusal
 from tests.support.contracts import Contracts, address_of, block_at
 
 NOTHING = Refusal("it answers nothing: no such function, or no contract")
-OURS = [adapter.key for adapter in adapters_for(1) if adapter.key not in ("aave_v3", "sparklend")]
+KEYS = [adapter.key for adapter in adapters_for(1)]
 
 
 class Desert(Contracts):
@@ -28,20 +28,20 @@ def adapter_of(key):
     return next(adapter for adapter in adapters_for(1) if adapter.key == key)
 
 
-@pytest.mark.parametrize("key", OURS)
+@pytest.mark.parametrize("key", KEYS)
 def test_before_its_deployment_a_protocol_has_no_rows(key):
     accounts = [address_of("one"), address_of("two")]
     assert list(Desert().run(adapter_of(key).read(accounts, block_at(1_600_000_000)))) == []
 
 
-@pytest.mark.parametrize("key", OURS)
+@pytest.mark.parametrize("key", KEYS)
 def test_contracts_that_revert_are_gaps(key):
     seen = Ruins().run(adapter_of(key).read([address_of("one")], block_at(1_600_000_000)))
     assert seen
     assert all(isinstance(one, Unseen) for one in seen)
 
 
-@pytest.mark.parametrize("key", OURS)
+@pytest.mark.parametrize("key", KEYS)
 def test_a_contract_that_answered_once_and_is_silent_now_is_a_gap(key):
     adapter, at = adapter_of(key), block_at(1_600_000_000)
     Ruins().run(adapter.read([address_of("one")], at))
@@ -50,7 +50,7 @@ def test_a_contract_that_answered_once_and_is_silent_now_is_a_gap(key):
     assert all(isinstance(one, Unseen) for one in seen)
 
 
-@pytest.mark.parametrize("key", OURS)
+@pytest.mark.parametrize("key", KEYS)
 def test_nobody_to_look_for_asks_nothing(key):
     contracts = Desert()
     assert list(contracts.run(adapter_of(key).read([], block_at(1_600_000_000)))) == []
