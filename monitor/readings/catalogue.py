@@ -86,6 +86,11 @@ _CHAIN = (
         "issuance less burn in the window; negative is deflation", windowed=True, severity=_INFO,
     ),
     _spec(
+        "supply.record_burn", Unit.ETH, _ABOVE, "{value} burnt, more than ever before",
+        "a block, a whole hour or a whole day that burned more than any other in the ledger (of 7 days at least)",
+        labels=("stretch",), kind=Kind.EVENT, severity=_INFO,
+    ),
+    _spec(
         "blob.fee_over_floor", Unit.RATIO, _ABOVE, "blob fee {value} times its floor",
         "blob base fee over its floor (EIP-7918)", severity=_INFO,
     ),

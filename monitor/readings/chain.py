@@ -72,6 +72,23 @@ def burn_reading(burn: WindowBurn, at: BlockStamp) -> Reading:
     return Reading("supply.burn_eth", "chain", name, value, at, window_s=burn.window_s, facts=facts)
 
 
+def record_reading(
+    stretch: str, burned_wei: Wei, first: BlockNumber, last: BlockNumber, occurrence: str, at: BlockStamp
+) -> Reading:
+    """A `block`, `hour` or `day` that burned more than any before it."""
+    facts = (Fact("Where", _blocks(first, last)),)
+    return Reading(
+        "supply.record_burn",
+        f"record:{stretch}",
+        f"Record burn of a{'n' if stretch == 'hour' else ''} {stretch}",
+        Decimal(burned_wei) / WEI_PER_ETH,
+        at,
+        {"stretch": stretch},
+        occurrence=f"{stretch}:{occurrence}",
+        facts=facts,
+    )
+
+
 def net_reading(burn: WindowBurn, issued: Issuance, at: BlockStamp) -> Reading:
     """Issuance less burn in a window, in ETH: the bound nearer to zero, so that only a certain sign alerts.
 

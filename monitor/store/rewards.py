@@ -36,7 +36,9 @@ def missing(db: Database, first: BlockNumber, last: BlockNumber) -> list[tuple[B
         first,
         last,
     )
-    newest = db.row("SELECT max(block_number) FROM pow_reward WHERE block_number BETWEEN ? AND ?", first, last)
+    newest = db.row(
+        "SELECT max(block_number) FROM pow_reward WHERE block_number BETWEEN ? AND ?", first, last
+    )
     found = [(BlockNumber(after + 1), BlockNumber(before - 1)) for after, before in rows]
     reached = newest[0] if newest[0] is not None else first - 1
     return found if reached >= last else [*found, (BlockNumber(reached + 1), last)]

@@ -18,6 +18,7 @@ from monitor.store import frames, identity, positions
 from monitor.store.database import Database
 from monitor.supply.forks import CHAINS
 from monitor.units import Address, UnixTime, Wei
+from monitor.watch.records import record_readings
 from monitor.watch.snapshot import Snapshot
 from monitor.watchlist import Watchlist
 
@@ -64,6 +65,8 @@ def chain_readings(db: Database, step: Advance, rules: Sequence[Rule], at: Block
     yield from chain.fee_readings(step.blocks[-1].row, at, eip7918=eip7918)
     for window in sorted(_windows(rules, "supply.burn_eth")):
         yield chain.burn_reading(_burn(db, window, at), at)
+    if any(rule.spec.key == "supply.record_burn" for rule in rules):
+        yield from record_readings(db, step.blocks, at)
     if step.reorg is not None:
         yield chain.reorg_reading(step.reorg, at)
 
