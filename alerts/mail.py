@@ -11,9 +11,10 @@ from alerts.ports import Dispatch
 from alerts.render import FIX_HEADING
 from alerts.wording import clean
 
-_COLOURS = {Severity.CRITICAL: "#c62828", Severity.WARNING: "#d97706", Severity.INFO: "#2563eb"}
-_GOOD = "#15803d"
-_NEUTRAL = "#4b5563"
+# Each is readable on white and on the dark card.
+_COLOURS = {Severity.CRITICAL: "#dc3038", Severity.WARNING: "#c26a05", Severity.INFO: "#3674ee"}
+_GOOD = "#178a48"
+_NEUTRAL = "#7b8794"
 _FONT = "-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 
 _DOCUMENT = Template("""\

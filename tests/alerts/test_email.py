@@ -73,7 +73,7 @@ def test_a_letter_has_text_html_picture_and_the_headers_that_programs_need(
     ]
     text, page, picture = (part for part in letter.walk() if not part.is_multipart())
     assert "4.8% from liquidation" in text.get_content()
-    assert "Repay 31,200,000 USDT" in text.get_content()
+    assert "Repay about 31,200,000 USDT" in text.get_content()
     assert f"cid:{picture['Content-ID'].strip('<>')}" in page.get_content()
     assert picture.get_content() == png(60, 40)
 

@@ -78,8 +78,8 @@ def reading(
             Fact("Moved", "+$1.12 in 24 h: interest +$0.31, owner borrowed +$0.81"),
         ),
         fixes=(
-            "Repay 31,200,000 USDT to be 10% away",
-            "or add 17,400 wstETH",
+            "Repay about 31,200,000 USDT to be 10% away",
+            "Add about 17,400 wstETH to be 10% away",
         ),
         links=(
             Link("Aave", "https://app.aave.com/?marketName=proto_mainnet_v3"),
