@@ -53,6 +53,8 @@ lock: $(READY) ## pin the dependencies anew
 	    --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --output-file requirements/dev.txt
 	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras \
 	    --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --output-file requirements/run.txt
+	@$(BIN)/uv pip compile --quiet --group pyproject.toml:build \
+	    --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --output-file requirements/build.txt
 
 clean: ## remove what make made
 	rm -rf $(VENV) .cache .pytest_cache .ruff_cache .hypothesis

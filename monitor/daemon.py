@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TextIO
 
 from alerts.ports import Channel
+from monitor import readiness
 from monitor.adapters import FEEDS, adapters_for
 from monitor.chain.clock import SystemClock
 from monitor.chain.connect import connect, genesis_hash
@@ -97,6 +98,8 @@ class Daemon:
                 start_telegram_commands(self._settings, channels, running)
                 self._jobs(self._source, channels).start(running)
                 serve_metrics(self._settings, self._source.health, running)
+                running.callback(readiness.tell, "STOPPING=1")
+                readiness.tell("READY=1")
                 self._loop(db, self._source, watch)
         log.info("stopped")
 

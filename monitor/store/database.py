@@ -160,13 +160,28 @@ def open_reader(path: Path) -> Database:
     """A read-only connection that works while the daemon writes. Raises as `open_writer`."""
     if not path.is_file():
         raise StoreError(f"{SETTING}: {path} does not exist. `ethmon run` creates it; or name another file.")
-    version = _version(path, "ro")
+    version = schema_version(path)
     if version < VERSION:
         raise StoreError(
             f"{SETTING}: {path} has schema {version} and this ethmon needs {VERSION}. "
             "Start `ethmon run` once to migrate it."
         )
     return Database(path, _connect(path, "ro", Synchronous.NORMAL))
+
+
+def open_any_version(path: Path) -> Database:
+    """A read-only connection to a file whose schema may be older than ours: to copy it, not to ask it.
+
+    Raises StoreError where there is none or it is empty, and as `open_writer`.
+    """
+    if not path.is_file() or not schema_version(path):
+        raise StoreError(f"{path} is not a file with an ethmon database.")
+    return Database(path, _connect(path, "ro", Synchronous.NORMAL))
+
+
+def schema_version(path: Path) -> int:
+    """Of an existing file; 0 for an empty one. Raises StoreDamaged or StoreNewer."""
+    return _version(path, "ro")
 
 
 def _check_place(path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from monitor.errors import StoreError
 from monitor.store import columns, faults
 from monitor.store.database import Database
+from monitor.store.schema import VERSION
 
 _PAGES_PER_STEP = 2_000
 """About 8 MB at a time: the writer gets its turn between steps."""
@@ -24,14 +25,19 @@ class Checkpoint(NamedTuple):
 
 
 def backup(db: Database, target: Path) -> None:
-    """Write a sound copy of a database in use to `target`, replacing an older copy only when complete."""
+    """Write a sound copy of a database in use to `target`, replacing an older copy only when complete.
+
+    It is one state: without the snapshot SQLite would begin anew after each block that another
+    connection writes, on a slow disk for ever.
+    """
     if target.absolute() == db.path.absolute():
         raise StoreError(f"The backup cannot replace the database {db.path} itself. Name another file.")
     partial = target.with_name(target.name + ".partial")
     try:
         with faults.translated(target):
             partial.unlink(missing_ok=True)
-            with closing(sqlite3.connect(partial)) as copy:
+            with db.snapshot(), closing(sqlite3.connect(partial)) as copy:
+                db.connection.execute("SELECT 1 FROM sqlite_schema").fetchone()  # now the view is taken
                 db.connection.backup(copy, pages=_PAGES_PER_STEP)
                 copy.execute("PRAGMA journal_mode = DELETE")  # one file, not two
         partial.replace(target)
@@ -54,11 +60,16 @@ def size_bytes(db: Database) -> int:
 
 
 def integrity_problems(db: Database) -> tuple[str, ...]:
-    """Everything that is wrong, in sentences; empty when the file is sound. Reads every page."""
+    """Everything that is wrong, in sentences; empty when the file is sound. Reads every page.
+
+    Of a file with an older schema only its pages are looked at: its tables are not those we know.
+    """
     with db.snapshot():
         damage = [str(row[0]) for row in db.rows("PRAGMA integrity_check(20)") if row[0] != "ok"]
         if damage:
             return tuple(damage)
+        if db.row("PRAGMA user_version")[0] < VERSION:
+            return ()
         foreign = [
             f"Table {row[0]} refers to a row of {row[2]} that is gone."
             for row in db.rows("PRAGMA foreign_key_check")

@@ -1,0 +1,134 @@
+"""`ethmon backup` and `ethmon restore` on real files: proved, whole, and never under somebody's feet."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from monitor.errors import StoreBusy, StoreDamaged, StoreError
+from monitor.store import copies, ledger, maintenance
+from monitor.store.database import Database, open_reader, open_writer
+from monitor.store.schema import MIGRATIONS, VERSION
+from monitor.units import UnixTime
+from tests.support.commands import ethmon
+from tests.support.databases import chain, new_database
+
+AT = UnixTime(1_800_000_000)
+
+
+def blocks(path: Path) -> int:
+    with open_reader(path) as db:
+        assert maintenance.integrity_problems(db) == ()
+        return int(db.row("SELECT count(*) FROM block")[0])
+
+
+@pytest.fixture
+def saved(db: Database, tmp_path: Path) -> Path:
+    """A backup of blocks 0 to 99; the database itself goes on to 199."""
+    ledger.append(db, chain(0, 99), AT)
+    copies.save(db.path, tmp_path / "copy.db")
+    ledger.append(db, chain(100, 199), AT)
+    return tmp_path / "copy.db"
+
+
+def test_a_database_in_use_is_saved_and_not_replaced(db: Database, saved: Path) -> None:
+    assert blocks(saved) == 100
+    with pytest.raises(StoreBusy, match="in use by process"):
+        copies.restore(saved, db.path, AT, replace=True)
+    assert blocks(db.path) == 200
+
+
+def test_without_replace_nothing_is_replaced(db: Database, saved: Path) -> None:
+    db.close()
+    with pytest.raises(StoreError, match="--replace"):
+        copies.restore(saved, db.path, AT)
+    assert blocks(db.path) == 200
+
+
+def test_what_was_there_is_kept_whole(db: Database, saved: Path) -> None:
+    path = db.path
+    db.close()
+    done = copies.restore(saved, path, AT, replace=True)
+    assert done == (99, path.with_name(f"ethmon.db.before-{AT}"))
+    assert (blocks(path), blocks(path.with_name(f"ethmon.db.before-{AT}"))) == (100, 200)
+    names = {item.name for item in path.parent.iterdir()}
+    assert names - {"ethmon.db-wal", "ethmon.db-shm"} <= {
+        "ethmon.db", "ethmon.db.lock", "copy.db", f"ethmon.db.before-{AT}",
+    }  # fmt: skip
+    with open_writer(path) as again:
+        ledger.append(again, chain(100, 150), AT)
+
+
+def test_a_reader_elsewhere_keeps_its_file(db: Database, saved: Path) -> None:
+    path = db.path
+    db.close()
+    with open_reader(path) as reader:
+        reader.row("SELECT count(*) FROM block")
+        with pytest.raises(StoreBusy, match="open in another program"):
+            copies.restore(saved, path, AT, replace=True)
+    assert blocks(path) == 200
+
+
+def test_a_backup_that_is_not_sound_is_refused(db: Database, saved: Path, tmp_path: Path) -> None:
+    path = db.path
+    db.close()
+    with closing(sqlite3.connect(saved)) as tampering:
+        tampering.execute("UPDATE rollup_day SET burn_gwei = burn_gwei + 1")
+        tampering.commit()
+    with pytest.raises(StoreDamaged, match="The day that begins"):
+        copies.restore(saved, path, AT, replace=True)
+    with pytest.raises(StoreDamaged, match="The day that begins"):
+        copies.save(saved, tmp_path / "second.db")
+    assert blocks(path) == 200
+    assert not (tmp_path / "second.db").exists()
+    assert not list(tmp_path.glob("*.restoring*")) + list(tmp_path.glob("*.unproved*"))
+
+
+def test_a_damaged_database_is_replaced_and_kept_as_it_is(db: Database, saved: Path) -> None:
+    path = db.path
+    db.close()
+    path.write_bytes(b"scrap" * 1_000)
+    done = copies.restore(saved, path, AT, replace=True)
+    assert blocks(path) == 100
+    assert done.kept is not None
+    assert done.kept.read_bytes() == b"scrap" * 1_000
+
+
+def test_a_file_that_is_no_backup_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    for content in (b"", b"not a database" * 100):
+        other.write_bytes(content)
+        with pytest.raises(StoreError):
+            copies.restore(other, tmp_path / "ethmon.db", AT)
+    with pytest.raises(StoreError, match="is not a file"):
+        copies.restore(tmp_path / "none.db", tmp_path / "ethmon.db", AT)
+    assert not (tmp_path / "ethmon.db").exists()
+
+
+def test_an_older_schema_is_saved_as_it_is_and_migrated_when_restored(tmp_path: Path) -> None:
+    from monitor.store.migrate import migrate
+
+    old, copy, new = (tmp_path / name for name in ("old.db", "copy.db", "new.db"))
+    migrate(old, MIGRATIONS[:-1])
+    copies.save(old, copy)
+    assert copies.restore(copy, new, AT) == (None, None)
+    with open_reader(new) as db:
+        assert db.row("PRAGMA user_version")[0] == VERSION
+
+
+def test_from_the_command_line(tmp_path: Path) -> None:
+    with new_database(tmp_path / "ethmon.db") as db:
+        ledger.append(db, chain(0, 99), AT)
+        (tmp_path / "backups").mkdir()
+        done = ethmon(tmp_path, "backup", "--to", "backups")
+    assert done.returncode == 0, done.stderr
+    copy = done.stdout.strip()
+    assert copy.startswith("backups/ethmon-")
+    refused = ethmon(tmp_path, "restore", "--from", copy)
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
+    done = ethmon(tmp_path, "--db", "second.db", "restore", "--from", copy)
+    assert done.stdout == "second.db: blocks to 99\n"
+    assert blocks(tmp_path / "second.db") == 100
