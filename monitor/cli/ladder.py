@@ -30,6 +30,7 @@ HEADINGS = (
     "debt",
     "by protocol",
 )
+MOST_RUNGS = 10_000
 COLUMNS = (
     "price_usd", "from_now", "side", "protocol", "positions", "unpriced", "collateral_usd", "debt_usd",
 )  # fmt: skip
@@ -67,13 +68,22 @@ def ladder(
     view = _view(app, addresses, live=live)
     if out is not None:
         _draw(view, out)
-    rungs = view.rungs(None if step is None else round(step * 10**8)) if view.price else []
+    rungs = _rungs(view, step)
     if shape == "json":
         click.echo(as_json(_record(view, rungs)))
     elif shape == "csv":
         emit(COLUMNS, [row for rung in rungs for row in _rows(view, rung)], shape)
     else:
         _print(view, rungs)
+
+
+def _rungs(view: LadderView, step: float | None) -> list[Rung]:
+    if not view.price:
+        return []
+    ticks = None if step is None else round(step * 10**8)
+    if ticks and view.price // ticks > MOST_RUNGS:
+        raise UsageError(f"--step {step}: makes more than {MOST_RUNGS:,} rungs. Take a larger one.")
+    return view.rungs(ticks)
 
 
 def _view(app: App, addresses: Path | None, *, live: bool) -> LadderView:

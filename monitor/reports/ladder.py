@@ -31,7 +31,6 @@ WIDTH = (40, 200)
 """Of the price now, in per cent: what a ladder covers."""
 STEPS = 40
 """A rung is about this part of the price."""
-_NICE = (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1_000, 2_000, 5_000, 10_000)
 TICK_DECIMALS = 8
 
 
@@ -136,12 +135,10 @@ def live_ladder(at: BlockRef, seen: Iterable[Seen]) -> LadderView:
 
 
 def nice_step(price: int) -> int:
-    """A round number of dollars, in ticks, near a part of `STEPS` of the price; at least a cent."""
-    wanted = price / TICKS_PER_USD / STEPS
-    dollars = next((step for step in _NICE if step >= wanted), _NICE[-1])
-    return (
-        dollars * TICKS_PER_USD if wanted >= 0.5 else max(TICKS_PER_USD // 100, int(wanted * TICKS_PER_USD))
-    )
+    """1, 2 or 5 times a power of ten, in ticks, near a part of `STEPS` of the price; at least a cent."""
+    wanted = max(TICKS_PER_USD // 100, price // STEPS)
+    power = 10 ** (len(str(wanted)) - 1)
+    return next(times * power for times in (1, 2, 5, 10) if times * power >= wanted)
 
 
 def _view(

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import textwrap
 import warnings
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib import import_module
 from typing import Any, NamedTuple
 
 from monitor.domain import BlockRef
 from monitor.errors import EthmonError
+from monitor.reports.charts.calendar import marks
 from monitor.reports.charts.wording import moment, short_hash
 from monitor.units import SECONDS_PER_DAY
 
@@ -178,17 +181,10 @@ class Sheet:
 
     def time_axis(self, start: float, end: float) -> None:
         """UTC below the last panel; moments are seconds since 1970."""
-        from datetime import UTC
-
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-        axes = self.axes[-1]
-        locator = AutoDateLocator(minticks=3, maxticks=6 if self.look.phone else 8, tz=UTC)
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
-        axes.xaxis.get_offset_text().set(color=self.palette.faint, fontsize=self.size.points * 0.85)
+        found = marks(start, end, 5 if self.look.phone else 8)
+        self.axes[-1].set_xticks([days(moment) for moment, _ in found], [text for _, text in found])
         slack = max(1.0, (end - start) * 0.01)
-        axes.set_xlim(days(start - slack), days(end + slack))
+        self.axes[-1].set_xlim(days(start - slack), days(end + slack))
 
     def amounts(self, axes: Any, unit: str = "") -> None:
         """Short numbers up the side, `unit` before them where it is a `$`."""
@@ -243,7 +239,16 @@ class Sheet:
         facts = {} if self.look.inline else facts
         unsaid = ("Creator", "Date", "Format", "Type") if kind == "svg" else ("Software",)
         self.figure.savefig(target, format=kind, metadata={**facts, **dict.fromkeys(unsaid)})
-        return target.getvalue()
+        return self._numbered(target.getvalue()) if kind == "svg" else target.getvalue()
+
+    def _numbered(self, svg: bytes) -> bytes:
+        """Ids by order of appearance: Matplotlib makes them of memory addresses, which differ and can meet in a page."""
+        prefix = sha256(self._words.title.encode() + self._words.subtitle.encode()).hexdigest()[:8]
+        text = svg.decode()
+        used = dict.fromkeys(re.findall(r'(?:url\(#|href="#)([\w-]+)', text))
+        numbers = {name: f"{prefix}-{number}" for number, name in enumerate(used)}
+        pattern = re.compile(r'(\bid="|url\(#|href="#)([\w-]+)')
+        return pattern.sub(lambda found: found[1] + numbers.get(found[2], found[2]), text).encode()
 
 
 def days(seconds: float) -> float:
