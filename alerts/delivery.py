@@ -174,7 +174,8 @@ class _Courier:
         rows = [claim.row for claim in claims]
         match outcome.verdict, outcome.scope:
             case Verdict.SENT, _:
-                self.outbox.delivered(rows, self.now(), outcome.receipt, outcome.cause)
+                shared = {"collapsed": "1"} if len(rows) > 1 else {}
+                self.outbox.delivered(rows, self.now(), {**outcome.receipt, **shared}, outcome.cause)
                 self._works(health)
             case Verdict.RETRY, Scope.PACING:
                 self.outbox.put_back(rows, "", claims[0].progress, counted=False)

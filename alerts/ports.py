@@ -19,6 +19,7 @@ class Original:
 
     message: Message
     receipt: Mapping[str, str]
+    """As the channel gave it; `collapsed` when other messages stand in the same delivery."""
 
 
 def no_picture() -> bytes | None:

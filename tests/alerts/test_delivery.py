@@ -146,6 +146,8 @@ def test_fresh_messages_are_never_collapsed_with_late_ones(box: SqliteOutbox, cl
     box.enqueue(message("new"), ["telegram"], clock())
     drain(box, [telegram], clock)
     assert [len(one.message.items) for one in telegram.accepted] == [6, 0]
+    told = [box.original("telegram", message(name).key) for name in ("old 0", "new")]
+    assert [one is not None and "collapsed" in one.receipt for one in told] == [True, False]
     assert telegram.accepted[1].late_by_s == 0
 
 

@@ -144,6 +144,24 @@ def test_a_correction_answers_the_wrong_message_and_edits_it(server: TelegramEmu
     assert len(server.edits) == 2
 
 
+def test_a_correction_of_one_of_many_leaves_the_rest_standing(server: TelegramEmulator) -> None:
+    channel = bot(server)
+    sent = channel.send(Dispatch(many()))
+    original = Original(many(), sent.receipt)
+    assert channel.send(Dispatch(corrected(), original=original)).verdict is Verdict.SENT
+    assert "Partly corrected" in server.messages[0]["text"]
+    assert server.messages[0]["reply_markup"]["inline_keyboard"]
+
+
+def test_a_correction_leaves_a_collapsed_message_as_it_is(server: TelegramEmulator) -> None:
+    channel = bot(server)
+    sent = channel.send(Dispatch(many()))
+    original = Original(one_alert(), {**sent.receipt, "collapsed": "1"})
+    assert channel.send(Dispatch(corrected(), original=original)).verdict is Verdict.SENT
+    assert server.edits == []
+    assert server.messages[1]["reply_to_message"]["message_id"] == server.messages[0]["message_id"]
+
+
 def test_good_news_answers_the_first_message_even_if_that_was_deleted(server: TelegramEmulator) -> None:
     channel = bot(server)
     first = channel.send(Dispatch(one_alert()))

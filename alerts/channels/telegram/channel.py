@@ -18,6 +18,7 @@ _FIRST_OF_THREAD = frozenset({Transition.RECOVERED, Transition.SIGHTED, Transiti
 _SNOOZES = (1, 6, 24)
 _DEAD = ("chat not found", "bot was blocked", "user is deactivated", "not enough rights", "have no rights")
 _CORRECTED = "Corrected: its block was replaced, see the reply."
+_PARTLY = "Partly corrected: a block was replaced, see the replies."
 
 
 class Telegram:
@@ -131,15 +132,20 @@ class Telegram:
         original = dispatch.original
         if original is None or dispatch.message.transition is not Transition.CORRECTED:
             return
+        if "collapsed" in original.receipt:
+            return  # others stand in that message and are still true
         photo = "photo" in original.receipt
         limit = render.TELEGRAM_CAPTION_LIMIT if photo else render.TELEGRAM_TEXT_LIMIT
-        text = render.telegram(Dispatch(original.message, remark=_CORRECTED), limit)
+        grouped = bool(original.message.items)
+        text = render.telegram(Dispatch(original.message, remark=_PARTLY if grouped else _CORRECTED), limit)
         fields: dict[str, Any] = {
             "chat_id": self._chat_id,
             "message_id": int(original.receipt["message_id"]),
             "parse_mode": "HTML",
             "caption" if photo else "text": text,
         }
+        if grouped:
+            fields["reply_markup"] = buttons(original.message)  # the rest of it still stands
         self._api.call("editMessageCaption" if photo else "editMessageText", fields)
 
     def _refused(self, answer: Any) -> Outcome:
