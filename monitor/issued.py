@@ -61,7 +61,7 @@ class IssuanceSource:
         merge = self._chain.time_of("merge") if self._chain else None
         if merge is not None and start < merge - 1 and not before_merge:
             return Unknown("the frame begins before the Merge")
-        return self._estimated(start, end)
+        return self.estimated(start, end)
 
     def pow_wei(self, first: BlockNumber | None, last: BlockNumber | None) -> Wei | None:
         """Rewards of those of blocks `first` to `last` that are before the Merge; None where some were not read."""
@@ -86,7 +86,8 @@ class IssuanceSource:
         middle = floor_div(self._anchor.active_low_gwei + self._anchor.active_high_gwei, 2)
         return Gwei(middle), self._anchor.label
 
-    def _estimated(self, start: UnixTime, end: UnixTime) -> Issuance:
+    def estimated(self, start: UnixTime, end: UnixTime) -> Issuance:
+        """Of (start, end], without the samples: what an anchor says."""
         if self._anchor is None:
             return Unknown("no samples of a beacon node (BEACON_URLS) and no known stake (ETHMON_STAKE)")
         genesis = self._chain.beacon_genesis if self._chain else start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -26,11 +27,13 @@ from monitor.cli.supply_outlook import (
     outlook_record,
     record_rows,
 )
+from monitor.cli.supply_reconcile import print_reconciled, reconciled
 from monitor.cli.when import utc
 from monitor.errors import UsageError
 from monitor.units import format_eth, format_gwei
 
 if TYPE_CHECKING:
+    from monitor.config import Settings
     from monitor.reports.burn import BurnFrame
     from monitor.reports.supply import SupplyView
     from monitor.store.database import Database
@@ -50,33 +53,81 @@ if TYPE_CHECKING:
 @click.option(
     "--records", is_flag=True, help="The most burned in a block, hour and day; highest and lowest fees."
 )
+@click.option(
+    "--reconcile",
+    is_flag=True,
+    help="Ours against every other source over --since (24h), in wei. Exit code 1: they differ.",
+)
+@click.option(
+    "--tracer",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="With --reconcile: folder of geth's supply tracer files.",
+)
+@click.option("--node", help="With --reconcile: URL of a second execution node.")
 @table_options
 @click.pass_obj
-def supply(app: App, since: str | None, by: str | None, blobs: bool, records: bool, shape: str) -> None:
+def supply(
+    app: App,
+    since: str | None,
+    by: str | None,
+    blobs: bool,
+    records: bool,
+    reconcile: bool,
+    tracer: Path | None,
+    node: str | None,
+    shape: str,
+) -> None:
     """Total supply, burn, issuance and net change over any time frame; burn is exact to the wei.
 
     A frame in which blocks are missing says so: its burn is then a lower bound, marked with ≥. Issuance is
     measured where BEACON_URLS is set, else an estimate, with its interval and what it rests on.
     """
-    from monitor.reports.burn import burn_series
-    from monitor.reports.supply import supply_view
     from monitor.store.database import open_reader
-    from monitor.store.history import Period
 
+    _check(since, by, blobs, records, reconcile, tracer, node)
+    with open_reader(app.settings.db) as db:
+        if reconcile:
+            if not print_reconciled(reconciled(db, app.settings, since or "24h", tracer, node), shape):
+                raise SystemExit(1)
+        elif records:
+            _print_records(db, shape)
+        elif blobs:
+            _print_blobs(db, since, by, shape)
+        elif by is not None:
+            _print_by(db, since or "30d", by, shape)
+        else:
+            _print_frames(db, app.settings, since, shape)
+
+
+def _check(
+    since: str | None,
+    by: str | None,
+    blobs: bool,
+    records: bool,
+    reconcile: bool,
+    tracer: Path | None,
+    node: str | None,
+) -> None:
+    """Raises UsageError for options that make no sense together."""
     if records and (since or by or blobs):
         raise UsageError("--records are of everything that is stored: give it alone.")
-    with open_reader(app.settings.db) as db:
-        if records:
-            _print_records(db, shape)
-            return
-        if blobs:
-            _print_blobs(db, since, by, shape)
-            return
-        if by is not None:
-            parts = burn_series(db, since or "30d", Period(by))
-            _print_series(parts, shape)
-            return
-        view = supply_view(db, since, app.settings.stake, app.settings.supply_anchor)
+    if (tracer or node) and not reconcile:
+        raise UsageError("--tracer and --node go with --reconcile.")
+    if reconcile and (by or blobs or records):
+        raise UsageError("--reconcile goes with --since, --tracer and --node alone.")
+
+
+def _print_by(db: Database, since: str, by: str, shape: str) -> None:
+    from monitor.reports.burn import burn_series
+    from monitor.store.history import Period
+
+    _print_series(burn_series(db, since, Period(by)), shape)
+
+
+def _print_frames(db: Database, settings: Settings, since: str | None, shape: str) -> None:
+    from monitor.reports.supply import supply_view
+
+    view = supply_view(db, since, settings.stake, settings.supply_anchor)
     if shape == "json":
         click.echo(as_json(_view_record(view)))
     elif shape == "csv":
