@@ -107,7 +107,7 @@ def _queue(
     message = compose(group, corrected)
     audience = [name for name in channels if not group[0].rule.channels or name in group[0].rule.channels]
     if message.corrects:
-        spared = outbox.retract(db, message.corrects, now_wall)
+        spared = _retract(db, message.corrects, now_wall)
         if message.transition is Transition.CORRECTED:
             # Who never got the wrong message needs no correction of it.
             audience = [name for name in audience if name not in spared]
@@ -115,6 +115,12 @@ def _queue(
     for alert in group:
         _add_alert(db, alert, message.key, now_wall)
     return message
+
+
+def _retract(db: Database, key: str, now_wall: float) -> tuple[str, ...]:
+    """Channels on which the wrong message had not left; one that tells of other alerts too must leave."""
+    (told,) = db.row("SELECT count(*) FROM alert WHERE message_key = ?", key)
+    return outbox.retract(db, key, now_wall) if told == 1 else ()
 
 
 def _add_alert(db: Database, alert: Alert, key: str, now_wall: float) -> None:

@@ -152,6 +152,23 @@ def test_a_message_that_nobody_saw_yet_is_dropped_instead_of_corrected(db: Datab
     }
 
 
+def test_a_waiting_message_that_tells_of_others_too_is_not_dropped(db: Database) -> None:
+    head = ledger.cursor(db)
+    assert head is not None
+    at = stamp(ref(111))
+    ledger.append(db, chain(111, 111), AT)
+    incidents.decide(
+        db, (RULE,), [reading("9", at, "w1"), reading("9", at, "w2")], at=at, channels=CHANNELS, now_wall=0
+    )
+    ledger.replace_branch(db, head, chain(111, 112, branch="b", parent_branch=""), AT)
+    at = stamp(ref(112, branch="b"))
+    told = incidents.decide(
+        db, (RULE,), [reading("9", at, "w1"), reading("25", at, "w2")], at=at, channels=CHANNELS, now_wall=0
+    )
+    assert transitions(told) == [Transition.CORRECTED]
+    assert outbox.counts(db) == {("telegram", "pending"): 2, ("email", "pending"): 2}
+
+
 def test_a_correction_can_be_corrected_again(db: Database) -> None:
     tick(db, "9")
     assert transitions(reorg(db, 1, "b", "25")) == [Transition.CORRECTED]
