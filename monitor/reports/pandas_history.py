@@ -13,14 +13,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from monitor.errors import UsageError
 from monitor.reports.burn import BurnFrame, burn_series
+from monitor.reports.supply import method_words, supply_series
+from monitor.reports.supply_frame import SupplyFrame
 from monitor.store.database import Database, open_reader
 from monitor.store.history import Period
+from monitor.supply.issuance import Unknown, bounds_gwei
 from monitor.units import WEI_PER_ETH, WEI_PER_GWEI
 
 if TYPE_CHECKING:
     import pandas as pd
 
-By = Literal["block", "hour", "day", "month"]
+By = Literal["block", "hour", "day", "week", "month"]
+_COUNTS = {"blobs", "tx_count"}
+"""Whole numbers that may be unknown: dtype Int64, where a missing one is <NA> and not a float."""
 
 
 class History:
@@ -40,12 +45,26 @@ class History:
 
         Columns: blocks, missing (blocks not stored), base_burn_wei, blob_burn_wei, total_burn_wei,
         the same in `_eth`, base_fee_mean_gwei, base_fee_min_gwei, base_fee_max_gwei, blob_fee_mean_gwei.
-        A block whose burn is not known is counted in `unknown` and not in the sums.
+        A block whose burn is not known is counted in `unknown` and not in the sums. By block: number, gas,
+        blobs and tx_count too, with the fee of the block. Raises UsageError for a `since` or `by` that is not one.
         """
         if by == "block":
             return self._blocks(since)
         with open_reader(self._path) as db:
-            return _frame([_burn_row(part) for part in burn_series(db, since, Period(by))], "start")
+            return _frame([_burn_row(part) for part in burn_series(db, since, _period(by))], "start")
+
+    def supply(
+        self, since: str = "30d", by: By = "day", stake: tuple[int, int] | None = None
+    ) -> pd.DataFrame:
+        """Issuance, burn and net change of ETH supply per period; `stake` as ETHMON_STAKE: (ETH, Unix time of that day).
+
+        Columns: burned_wei, issued_low_wei, issued_high_wei, net_low_wei, net_high_wei, the same in `_eth`, and
+        `method`, which says how issuance is known. Bounds meet where it was measured; where issuance is not
+        known, or blocks are missing (net), they are None.
+        """
+        with open_reader(self._path) as db:
+            parts = supply_series(db, since, _period(by), stake)
+        return _frame([_supply_row(part) for part in parts], "start")
 
     def positions(self, name: str | None = None) -> pd.DataFrame:
         """The history of watched positions, a row per sample. `name` picks one wallet.
@@ -103,6 +122,12 @@ class History:
         return _frame(rows, index, names)
 
 
+def _period(by: str) -> Period:
+    if by not in set(Period):
+        raise UsageError(f"by={by!r}: write one of {', '.join(('block', *Period))}.")
+    return Period(by)
+
+
 def _span(db: Database, since: str) -> tuple[int, int]:
     parts = burn_series(db, since, Period.DAY)
     seen = [part.coverage for part in parts if part.coverage.first is not None]
@@ -129,6 +154,21 @@ def _burn_row(part: BurnFrame) -> dict[str, Any]:
     }
 
 
+def _supply_row(part: SupplyFrame) -> dict[str, Any]:
+    issued, net = part.issuance, part.net
+    low, high = (None, None) if isinstance(issued, Unknown) else bounds_gwei(issued)
+    bounds = (None, None) if isinstance(net, Unknown) else (net.low_wei, net.high_wei)
+    return {
+        "start": part.burn.start + 1,
+        **_wei_and_eth("burned", part.burn.total_wei),
+        **_wei_and_eth("issued_low", None if low is None else low * WEI_PER_GWEI),
+        **_wei_and_eth("issued_high", None if high is None else high * WEI_PER_GWEI),
+        **_wei_and_eth("net_low", bounds[0]),
+        **_wei_and_eth("net_high", bounds[1]),
+        "method": method_words(issued),
+    }
+
+
 def _block_row(row: Sequence[Any]) -> dict[str, Any]:
     base = None if row[5] is None else row[5] * WEI_PER_GWEI + row[6]
     blob = None if row[7] is None else row[7] * WEI_PER_GWEI + row[8]
@@ -150,14 +190,17 @@ def _wei_and_eth(name: str, wei: int | None) -> dict[str, Any]:
     return {f"{name}_wei": wei, f"{name}_eth": None if wei is None else wei / WEI_PER_ETH}
 
 
+def _dtype(name: str) -> str | None:
+    if name.endswith("_wei"):
+        return "object"
+    return "Int64" if name in _COUNTS else None
+
+
 def _frame(rows: Sequence[dict[str, Any]], index: str, names: Sequence[str] = ()) -> pd.DataFrame:
     """A DataFrame on a UTC index; wei columns stay Python ints."""
     pandas: Any = import_module("pandas")  # its annotations are incomplete
     columns = list(rows[0]) if rows else list(names) or [index]
-    data = {
-        name: pandas.Series([row[name] for row in rows], dtype="object" if name.endswith("_wei") else None)
-        for name in columns
-    }
+    data = {name: pandas.Series([row[name] for row in rows], dtype=_dtype(name)) for name in columns}
     seconds = data.pop(index).astype("int64")
     return pandas.DataFrame(data).set_index(
         pandas.DatetimeIndex(pandas.to_datetime(seconds, unit="s", utc=True), name="time")

@@ -8,11 +8,12 @@ from decimal import Decimal
 
 from monitor.domain import BlockRef
 from monitor.issued import IssuanceSource
-from monitor.reports.burn import BurnFrame, burn_view
+from monitor.reports.burn import BurnFrame, burn_series, burn_view
 from monitor.reports.outlook import PACES, Outlook, outlook
 from monitor.reports.supply_frame import SupplyFrame
 from monitor.store import history, identity
 from monitor.store.database import Database
+from monitor.store.history import Period
 from monitor.supply.barrier import Barrier, Streak, barrier, streak
 from monitor.supply.blobs import schedule_at
 from monitor.supply.burn import BurnTotal
@@ -61,6 +62,15 @@ def supply_view(
             run = streak(history.recent_blocks(db, 5_000), fence.base_with_blobs)
         paces = [_supply_frame(burn_view(db, name).frames[0], source) for name in PACES]
         return SupplyView(view.at, frames, fence, run, outlook(db, source, view.at, anchor, paces))
+
+
+def supply_series(
+    db: Database, since: str, by: Period, stake: tuple[int, int] | None
+) -> tuple[SupplyFrame, ...]:
+    """One frame per period of `since`. Raises UsageError, StoreError."""
+    with db.snapshot():
+        source = IssuanceSource(db, stake)
+        return tuple(_supply_frame(part, source) for part in burn_series(db, since, by))
 
 
 def _supply_frame(frame: BurnFrame, source: IssuanceSource) -> SupplyFrame:
