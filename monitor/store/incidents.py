@@ -64,7 +64,9 @@ def decide(
     """
     with db.transaction():
         orphans = _orphans(db) if of_chain else []
-        evaluation = engine.evaluate(rules, readings, states(db), at, orphans)
+        before = states(db)
+        _retire(db, rules, before)
+        evaluation = engine.evaluate(rules, readings, before, at, orphans)
         _save_states(db, rules, evaluation.changed, at)
         corrected = _message_keys(db, evaluation.alerts)
         queued = tuple(
@@ -80,6 +82,14 @@ def states(db: Database) -> dict[IncidentKey, Incident]:
         _incident.decode(row[0]) for row in db.rows(f"SELECT state FROM alert_state WHERE id IN ({_LATEST})")
     )
     return {(incident.rule, incident.subject): incident for incident in found}
+
+
+def _retire(db: Database, rules: Sequence[Rule], before: Mapping[IncidentKey, Incident]) -> None:
+    """Incidents of rules that were edited away are nobody's business any more."""
+    known = {rule.name for rule in rules}
+    for (rule, subject), incident in before.items():
+        if rule not in known and incident.phase != "fine":
+            _add_state(db, rule, subject, None, Incident(rule, subject))
 
 
 def _save_states(

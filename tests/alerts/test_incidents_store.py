@@ -110,6 +110,13 @@ def test_states_survive_a_restart_and_are_written_on_change_only(db: Database, t
         assert tick(again, "8") == ()
 
 
+def test_the_incidents_of_a_rule_that_was_removed_end_in_silence(db: Database) -> None:
+    tick(db, "9")
+    assert tick(db, "9", rules=(STALE,)) == ()
+    assert incidents.list_open(db) == []
+    assert transitions(tick(db, "9")) == [Transition.OPENED], "a rule that comes back starts afresh"
+
+
 def test_rules_name_their_channels(db: Database) -> None:
     tick(db, "9", rules=[replace(RULE, channels=("email",))])
     assert outbox.counts(db) == {("email", "pending"): 1}
