@@ -214,9 +214,14 @@ class Sheet:
         shown.set_zorder(10)
 
     def _columns(self, texts: Sequence[str]) -> int:
-        """How many of these fit side by side."""
-        letters = self.size.inches[0] * 0.88 * 72 / (self.size.points * 0.86 * 0.58)
-        return max(1, min(len(texts), int(letters / (max(map(len, texts), default=1) + 4.5))))
+        """How many of these fit side by side; Matplotlib fills column by column."""
+        room = self.size.inches[0] * 0.9 * 72 / (self.size.points * 0.86 * 0.6)
+        for count in range(len(texts), 1, -1):
+            tall = -(-len(texts) // count)
+            columns = [texts[at : at + tall] for at in range(0, len(texts), tall)]
+            if sum(max(map(len, column)) + 4.5 for column in columns) <= room:
+                return count
+        return 1
 
     def remark(self, axes: Any, text: str) -> None:
         """A few words in the middle of a panel that has nothing else to say."""

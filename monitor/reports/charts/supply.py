@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from monitor.reports.burn import coverage_words
+from monitor.reports.charts.bars import Bar, draw_bars
 from monitor.reports.charts.steps import Fees, NetStep, Step, Steps
 from monitor.reports.charts.style import Look, Sheet, Words, days, quiet, ticks
 from monitor.reports.charts.wording import moment
@@ -26,10 +27,10 @@ def burn(found: Steps, look: Look) -> bytes:
         sheet = Sheet(words, look)
         axes = sheet.axes[0]
         seen = [step for step in found.steps if step.blocks]
-        base = [step.burn_wei / WEI_PER_ETH for step in seen]
-        blob = [step.blob_burn_wei / WEI_PER_ETH for step in seen]
-        _bars(axes, seen, base, sheet.palette.burn, ground=sheet.palette.ground)
-        _bars(axes, seen, blob, sheet.palette.blob, bottom=base, ground=sheet.palette.ground)
+        base = [_bar(step, 0.0, step.burn_wei / WEI_PER_ETH) for step in seen]
+        both = [_bar(step, step.burn_wei / WEI_PER_ETH, step.total_wei / WEI_PER_ETH) for step in seen]
+        draw_bars(axes, base, sheet.palette.burn, sheet.palette)
+        draw_bars(axes, both, sheet.palette.blob, sheet.palette)
         entries = [
             ("bar", sheet.palette.burn, "base fee"),
             ("bar", sheet.palette.blob, f"blobs ({_share(found)})"),
@@ -98,27 +99,6 @@ def _log_scale(sheet: Sheet, axes: Any, fee: Sequence[Fees]) -> None:
     axes.minorticks_off()
 
 
-def _bars(
-    axes: Any, parts: Sequence[Step], heights: Sequence[float], colour: str, *, ground: str,
-    bottom: Sequence[float] = (),
-) -> None:  # fmt: skip
-    """From start to end of each step, a hair apart; hatched where the height is only a lower bound."""
-    lows = bottom or [0.0] * len(parts)
-    gap = 0.12 if len(parts) < 120 else 0.0
-    for exact in (True, False):
-        chosen = [index for index, step in enumerate(parts) if step.exact is exact]
-        if not chosen:
-            continue
-        axes.bar(
-            [days(parts[index].start) for index in chosen],
-            [heights[index] for index in chosen],
-            width=[days(parts[index].end - parts[index].start) * (1 - gap) for index in chosen],
-            bottom=[lows[index] for index in chosen],
-            align="edge", color=colour if exact else ground, linewidth=0 if exact else 0.8,
-            edgecolor=colour, hatch=None if exact else "////",
-        )  # fmt: skip
-
-
 def _running(sheet: Sheet, axes: Any, net: Sequence[NetStep]) -> None:
     """From 0 at the first start; it ends where something is missing, because then it is not known."""
     low, high = [0.0], [0.0]
@@ -148,27 +128,29 @@ def _note_where_it_ends(sheet: Sheet, axes: Any, net: Sequence[NetStep]) -> None
     axes.annotate(
         "not known from here:\nblocks are missing", (days(first.start), 0.95), xycoords=("data", "axes fraction"),
         xytext=(-6 if late else 6, 0), textcoords="offset points", ha="right" if late else "left", va="top",
-        color=sheet.palette.faint, fontsize=sheet.size.points * 0.86,
+        color=sheet.palette.faint, zorder=3,
+        bbox={"facecolor": sheet.palette.ground, "edgecolor": "none", "alpha": 0.85, "pad": 2},
+        fontsize=sheet.size.points * 0.86,
     )  # fmt: skip
 
 
 def _sides(sheet: Sheet, axes: Any, net: Sequence[NetStep]) -> None:
     """Issued up, burned down; an interval of issuance shows as a paler top."""
-    parts = [one.step for one in net if one.step.blocks]
-    burned = [-one.step.total_wei / WEI_PER_ETH for one in net if one.step.blocks]
-    _bars(axes, parts, burned, sheet.palette.burn, ground=sheet.palette.ground)
-    known = [one for one in net if not isinstance(one.issued, Unknown) and one.step.blocks]
-    ends = [bounds_gwei(one.issued) for one in known if not isinstance(one.issued, Unknown)]
-    whole = [one.step._replace(exact=True) for one in known]  # issuance does not depend on stored blocks
-    low = [one[0] / 1e9 for one in ends]
-    _bars(axes, whole, low, sheet.palette.issued, ground=sheet.palette.ground)
-    for one, (least, most) in zip(whole, ends, strict=True):
-        if most > least:
-            axes.bar(
-                days(one.start), (most - least) / 1e9, bottom=least / 1e9, align="edge", alpha=0.35,
-                width=days(one.end - one.start) * 0.88, color=sheet.palette.issued, linewidth=0,
-            )  # fmt: skip
+    parts = [one for one in net if one.step.blocks]
+    burned = [_bar(one.step, 0.0, -one.step.total_wei / WEI_PER_ETH) for one in parts]
+    draw_bars(axes, burned, sheet.palette.burn, sheet.palette)
+    known = [(one.step, bounds_gwei(one.issued)) for one in parts if not isinstance(one.issued, Unknown)]
+    gwei = WEI_PER_ETH // WEI_PER_GWEI
+    # Issuance does not depend on which blocks are stored.
+    sure = [_bar(step, 0.0, low / gwei)._replace(sure=True) for step, (low, _) in known]
+    maybe = [_bar(step, low / gwei, high / gwei)._replace(sure=True) for step, (low, high) in known]
+    draw_bars(axes, sure, sheet.palette.issued, sheet.palette)
+    draw_bars(axes, maybe, sheet.palette.issued, sheet.palette, alpha=0.35)
     axes.axhline(0, color=sheet.palette.faint, linewidth=0.8)
+
+
+def _bar(step: Step, low: float, high: float) -> Bar:
+    return Bar(step.start, step.end, low, high, step.exact)
 
 
 def _fee_line(axes: Any, parts: Sequence[Step], fee: Sequence[Fees | None], colour: str) -> None:
@@ -211,7 +193,8 @@ def _signed(amount: int) -> str:
 
 
 def _net_subtitle(found: Steps, net: Sequence[NetStep]) -> str:
-    newest = net[-1].issued if net else Unknown("no step was wholly seen")
+    known = [one.so_far.issuance for one in net if isinstance(one.so_far, NetChange)]
+    newest = known[-1] if known else net[-1].issued if net else Unknown("no step was wholly seen")
     issued = f"issuance {'not known: ' if isinstance(newest, Unknown) else ''}{method_words(newest)}"
     return f"Burn exact, {issued}" + ("" if found.whole.exact else f" · {_lacks(found)}")
 
