@@ -15,7 +15,9 @@ from monitor.lending.remedy import Remedy
 from monitor.readings.words import amount
 
 COMFORT = (0.10, 0.20)
-"""Distances to aim for; the first that the position does not have yet."""
+"""Distances to aim for; the first that is worth the effort."""
+_EFFORT = 0.005
+"""A target this near is as good as reached."""
 _DIGITS = 3
 """Significant digits of an amount that is about."""
 
@@ -61,7 +63,7 @@ def _target(position: Position) -> float | None:
     tick, price = liquidation_tick(position.outcome), position.price.answer
     if tick is None or price <= 0 or not isinstance(position.outcome, LiquidatableBelow | LiquidatableAbove):
         return None
-    return next((one for one in COMFORT if abs(price - tick) / price < one), None)
+    return next((one for one in COMFORT if abs(price - tick) / price < one - _EFFORT), None)
 
 
 def _unit_price(leg: Leg, move: float) -> float | None:
