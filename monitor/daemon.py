@@ -90,6 +90,7 @@ class Daemon:
             self._say_start(db)
             channels = build_channels(self._settings, self._console)
             watch = self._watch(self._source, channels)
+            watch.resume(db)
             with ExitStack() as running:
                 running.callback(self._source.close)
                 running.callback(lambda: events.record_event(db, self._clock.now(), "stop"))

@@ -14,7 +14,7 @@ from monitor.units import Address, UnixTime, Wad
 VALUE_DECIMALS = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class PositionKey:
     """What tells one position from another; the same over time."""
 

@@ -17,15 +17,16 @@ from alerts.model import BlockStamp, Message, Reading
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.follower import Advance
 from monitor.domain import BlockRef, FeedPrice
-from monitor.lending.position import Position, PositionKey
+from monitor.lending.position import Leg, Position, PositionKey, Unseen
 from monitor.ports import Clock
-from monitor.store import incidents, positions, prices
+from monitor.store import incidents, last_look, ledger, positions, prices
 from monitor.store.database import Database
 from monitor.units import Address, UnixTime
 from monitor.watch.history import PositionHistory
 from monitor.watch.own import fork_readings, own_readings, stamp
 from monitor.watch.readings import chain_readings, net_readings, wanted_balances, watched_readings
 from monitor.watch.snapshot import Snapshot, SnapshotReader
+from monitor.watch.unread import Unread
 from monitor.watchlist import Watchlist
 
 __all__ = ["Snapshot", "SnapshotReader", "Watch"]
@@ -47,6 +48,21 @@ class Watch:
     """Called after messages were queued, inside the transaction: only to wake somebody."""
     history: PositionHistory = field(default_factory=PositionHistory)
     last: Snapshot | None = None
+    known: frozenset[PositionKey] = frozenset()
+    """The positions of the last look that saw."""
+    unread: Unread = field(default_factory=Unread)
+    legs: dict[PositionKey, dict[Address, Leg]] = field(default_factory=dict[PositionKey, dict[Address, Leg]])
+    """What each position has or had, as it was seen last: a debt that was repaid whole is still priced."""
+
+    def resume(self, db: Database) -> None:
+        """Go on where the last process was: what it knew, and which blocks' events it had not read."""
+        newest = last_look.newest_block(db)
+        if newest is None:
+            return
+        for key, legs in last_look.legs(db).items():
+            self._remember(key, legs)
+        self.known = frozenset(key for key in self.legs if key.account in self.names)
+        self.unread.after_restart(ref for ref in ledger.recent_refs(db) if ref.number > newest)
 
     @property
     def names(self) -> dict[Address, str]:
@@ -55,10 +71,13 @@ class Watch:
 
     def decide(self, step: Advance) -> Callable[[Database], None] | None:
         """Read at the head of `step`; nothing while it is only catching up."""
+        ancestor = step.reorg.ancestor if step.reorg is not None else None
+        self.unread.follow([block.ref for block in step.blocks], ancestor)
         if not step.complete:
             return None
-        snapshot = self.read(step.blocks[-1].ref, [block.ref for block in step.blocks])
-        return lambda db: self._write(db, step, snapshot)
+        blocks = self.unread.next()
+        snapshot = self.read(step.blocks[-1].ref, blocks)
+        return lambda db: self._write(db, step, snapshot, blocks)
 
     def read(self, at: BlockRef, blocks: Sequence[BlockRef] = ()) -> Snapshot:
         """Positions, prices and events as of `at`."""
@@ -80,7 +99,7 @@ class Watch:
                 at = BlockStamp(readings[0].at.number, readings[0].at.hash, now)
                 self._judge(db, readings, at, of_chain=False)
 
-    def _write(self, db: Database, step: Advance, snapshot: Snapshot) -> None:
+    def _write(self, db: Database, step: Advance, snapshot: Snapshot, blocks: Sequence[BlockRef]) -> None:
         at, names = snapshot.at, self.names
         if step.reorg is not None:
             self.history.forget_above(step.reorg.ancestor)
@@ -92,15 +111,29 @@ class Watch:
             positions.save_now(db, at, snapshot.seen, names)
             positions.save_events(db, snapshot.events)
             self.history.save(db, snapshot, names)
+        for one in snapshot.seen:
+            if isinstance(one, Position):
+                self._remember(one.key, (*one.collaterals, *one.debts))
         block = stamp(at, UnixTime(at.timestamp))
         readings = [
-            *watched_readings(db, snapshot, self.last, self.watchlist, keys=self.history.keys, gone=gone),
+            *watched_readings(
+                db,
+                snapshot,
+                self.last,
+                self.watchlist,
+                keys=sorted(self.known),
+                gone=gone,
+                legs={key: tuple(legs.values()) for key, legs in self.legs.items()},
+            ),
             *chain_readings(db, step, self.watchlist.rules, block),
             *net_readings(db, self.watchlist.rules, self.stake, block),
             *fork_readings(self.source, block),
         ]
         self._judge(db, readings, block)
         self.last = snapshot
+        if not snapshot.blind:
+            self.known = frozenset(one.key for one in snapshot.seen)
+            self.unread.done(blocks)
 
     def _judge(
         self, db: Database, readings: Sequence[Reading], at: BlockStamp, *, of_chain: bool = True
@@ -117,9 +150,13 @@ class Watch:
         if queued:
             self.on_messages(queued)
 
+    def _remember(self, key: PositionKey, legs: Sequence[Leg]) -> None:
+        self.legs.setdefault(key, {}).update((leg.token, leg) for leg in legs if leg.amount)
+
     def _gone(self, snapshot: Snapshot) -> list[PositionKey]:
-        """Positions that the last snapshot had and this one, though it could see, has not."""
-        if snapshot.blind or self.last is None or self.last.blind:
+        """Positions that were there at the last look that saw, and are not, though this one saw."""
+        if snapshot.blind:
             return []
         now = {one.key for one in snapshot.seen}
-        return [one.key for one in self.last.seen if one.key not in now and isinstance(one, Position)]
+        unseen = {(one.key.protocol, one.key.account) for one in snapshot.seen if isinstance(one, Unseen)}
+        return sorted(key for key in self.known - now if (key.protocol, key.account) not in unseen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from alerts.model import BlockStamp, CannotSee, Reading, Rule
@@ -42,8 +42,12 @@ def watched_readings(
     *,
     keys: Sequence[PositionKey] = (),
     gone: Sequence[PositionKey] = (),
+    legs: Mapping[PositionKey, Sequence[Leg]] | None = None,
 ) -> list[Reading]:
-    """Of what the watchlist names. `keys` are the positions known so far, for when nothing can be seen."""
+    """Of what the watchlist names. `keys` are the positions known so far, for when nothing can be seen.
+
+    `legs` are the assets that positions have or had; they price what events moved.
+    """
     at = BlockStamp(snapshot.at.number, snapshot.at.hash, snapshot.at.timestamp)
     names = {wallet.address: wallet.name for wallet in watchlist.wallets}
     seen = [Unseen(key, snapshot.blind) for key in keys] if snapshot.blind else snapshot.seen
@@ -51,7 +55,7 @@ def watched_readings(
     found = position_readings(seen, names, at, gone, chain_id)
     found += reported_readings(watchlist, snapshot.feeds.get(ETH_USD, NO_FEED), at)
     found += price_readings([feed for feed in snapshot.feeds.values() if isinstance(feed, FeedPrice)], at)
-    found += _events(snapshot, last, names, at, chain_id)
+    found += _events(snapshot, legs or {}, names, at, chain_id)
     found += _moves(db, snapshot, watchlist.rules, names, at)
     found += _balances(snapshot, last, names, at)
     found += _oracles(snapshot, at)
@@ -113,12 +117,11 @@ def reported_readings(watchlist: Watchlist, eth: FeedPrice | CannotSee, at: Bloc
 
 def _events(
     snapshot: Snapshot,
-    last: Snapshot | None,
+    legs: Mapping[PositionKey, Sequence[Leg]],
     names: dict[Address, str],
     at: BlockStamp,
     chain_id: int | None,
 ) -> Iterator[Reading]:
-    legs = {**_legs(last), **_legs(snapshot)}
     for happened in snapshot.events:
         event = happened.event
         name = names.get(event.key.account, event.key.account)
@@ -128,12 +131,6 @@ def _events(
         )
         if reading is not None:
             yield reading
-
-
-def _legs(snapshot: Snapshot | None) -> dict[PositionKey, Sequence[Leg]]:
-    if snapshot is None:
-        return {}
-    return {one.key: (*one.collaterals, *one.debts) for one in snapshot.seen if isinstance(one, Position)}
 
 
 def _moves(

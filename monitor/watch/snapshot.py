@@ -20,9 +20,6 @@ from monitor.units import Address
 
 log = logging.getLogger(__name__)
 
-EVENTS_OF_BLOCKS = 64
-"""Blocks of one advance whose logs are read; older ones were missed while catching up."""
-
 NeedsProof = Callable[[BlockRef, Position], bool]
 
 
@@ -117,7 +114,7 @@ class SnapshotReader:
             return []
         return [
             EventAt(block, where.log_index, where.transaction_hash, event)
-            for block in blocks[-EVENTS_OF_BLOCKS:]
+            for block in blocks
             for where, event in events(self.source.pinned(block), self.adapters)
             if event.key.account in accounts
         ]

@@ -115,6 +115,20 @@ def test_a_reorg_that_changes_nothing_is_not_news(market: WatchedMarket) -> None
     assert market.telegram.edits == []
 
 
+def test_a_debt_that_is_liquidated_whole_is_told_in_dollars(market: WatchedMarket) -> None:
+    """After it the position has no such debt, whose price would say what it was worth."""
+    cast = market.net.cast
+    with market.running() as daemon:
+        market.walk(daemon, 1_700)
+        market.now()
+        market.net.market.liquidate("WETH", "USDT", cast.whale, cast.liquidator)
+        market.wait_until_seen(daemon)
+        eventually(lambda: any("liquidated, $89.32M of debt repaid" in text for text in texts(market)))
+    (told,) = (text for text in texts(market) if "of debt repaid" in text)
+    assert "Seized  54,9" in told
+    assert "WETH ($93." in told
+
+
 def test_a_channel_that_was_down_catches_up_and_the_other_stood_in(market: WatchedMarket) -> None:
     only_phone = 'price_usd = 1780\nalert_at = "10%"\nseverity = "critical"\nchannels = ["telegram"]'
     market.watch(more=f'[[level]]\nname = "Reported"\n{only_phone}')
