@@ -8,8 +8,8 @@ outwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -199,3 +199,92 @@ def _issued(
     share = Fraction(seconds, rules.seconds_per_epoch)
     low, high = low * share, high * share
     return floor_div(low.numerator, low.denominator), ceil_div(high.numerator, high.denominator)
+
+
+class Stretch(NamedTuple):
+    """A time after the anchor; None for what the execution chain was not asked."""
+
+    seconds: int
+    deposits_gwei: Gwei | None
+    withdrawals_gwei: Gwei | None
+
+
+class StretchBounds(NamedTuple):
+    """Active stake, in gwei, at any moment of a stretch that begins `start` seconds after the anchor."""
+
+    start: int
+    seconds: int
+    active_low: int
+    active_high: int
+
+
+def stretch_bounds(
+    anchor: StakeAnchor,
+    stretches: Iterable[Stretch],
+    participation: ParticipationRange,
+    rules: StakeRules = PECTRA,
+    *,
+    queue_known: bool = True,
+) -> Iterator[StretchBounds]:
+    """Active stake through `stretches`, which follow the anchor without a gap.
+
+    What is not known is taken as it suits each bound: for the lower one nothing entered and all left
+    that can, for the upper one the queue was never empty and nothing left. `queue_known` False: what
+    waits at the anchor is not known either.
+    """
+    # Larger than any queue there can be: entries then run at the full rate.
+    full = anchor
+    if not queue_known:
+        queue = anchor.total_gwei
+        full = replace(anchor, total_gwei=Gwei(anchor.total_gwei + queue), pending_gwei=queue)
+    low, high = at_anchor(anchor), at_anchor(full)
+    for stretch in stretches:
+        least, most = _filled(stretch, rules)
+        low_moved, high_moved = _move(low, least, rules), _move(high, most, rules)
+        active_low, _ = active_bounds(anchor, low, low_moved, rules)
+        _, active_high = active_bounds(full, high, high_moved, rules)
+        _, growth = _issued(active_low, active_high, stretch.seconds, participation, rules)
+        active_high += max(growth, 0) + INCREMENT_GWEI
+        yield StretchBounds(high.seconds, stretch.seconds, active_low, active_high)
+        _, growth = _issued(active_low, active_high, stretch.seconds, participation, rules)
+        low = low_moved
+        high = high_moved._replace(issued_high=high.issued_high + growth)
+
+
+def estimate_within(
+    anchor: StakeAnchor,
+    bounds: Iterable[StretchBounds],
+    start: UnixTime,
+    end: UnixTime,
+    participation: ParticipationRange,
+    rules: StakeRules = PECTRA,
+) -> Estimated | None:
+    """Issuance of (start, end] out of stretches; None where they do not cover it."""
+    low = high = covered = 0
+    first, last = start - anchor.timestamp, end - anchor.timestamp
+    for one in bounds:
+        seconds = min(last, one.start + one.seconds) - max(first, one.start)
+        if seconds > 0:
+            part = _issued(one.active_low, one.active_high, seconds, participation, rules)
+            low, high, covered = low + part[0], high + part[1], covered + seconds
+    if covered < end - start:
+        return None
+    return Estimated(Gwei(low), Gwei(high), Method.BOOKKEEPING, anchor.label, last, participation.source)
+
+
+def _filled(stretch: Stretch, rules: StakeRules) -> tuple[Flow, Flow]:
+    """The flows that suit the lower and the upper bound."""
+    epochs = ceil_div(stretch.seconds, rules.seconds_per_epoch)
+    deposits, withdrawals = stretch.deposits_gwei, stretch.withdrawals_gwei
+    return (
+        Flow(
+            stretch.seconds,
+            Gwei(0) if deposits is None else deposits,
+            Gwei(rules.exit_gwei * epochs) if withdrawals is None else withdrawals,
+        ),
+        Flow(
+            stretch.seconds,
+            Gwei(rules.entry_gwei * epochs) if deposits is None else deposits,
+            Gwei(0) if withdrawals is None else withdrawals,
+        ),
+    )
