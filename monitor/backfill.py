@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from monitor.chain.bulk import Bulk, Pace, Piece, ReadBlocks, newest_first
 from monitor.domain import Block, Gap
@@ -94,8 +95,9 @@ class _Writer:
     clock: Clock
     total: int
     progress: Progress | None
-    blocks: list[Block] = field(default_factory=list[Block])
-    gaps: list[Gap] = field(default_factory=list[Gap])
+    pieces: list[Piece] = field(default_factory=list[Piece])
+    waiting: int = 0
+    """Blocks in `pieces`."""
     stored: int = 0
     unreadable: int = 0
     flushed_at: float = field(default_factory=time.monotonic)
@@ -105,18 +107,19 @@ class _Writer:
         return Backfilled(self.total, self.stored, self.unreadable)
 
     def take(self, piece: Piece) -> None:
-        self.blocks += piece.blocks
-        self.gaps += piece.gaps
-        if len(self.blocks) >= WRITE_BLOCKS or time.monotonic() - self.flushed_at > WRITE_AFTER_S:
+        self.pieces.append(piece)
+        self.waiting += len(piece.blocks)
+        if self.waiting >= WRITE_BLOCKS or time.monotonic() - self.flushed_at > WRITE_AFTER_S:
             self.flush()
 
     def flush(self) -> None:
         """One transaction; on an error nothing of it is stored, and it stays missing."""
-        blocks, found = self.blocks, self.gaps
-        self.blocks, self.gaps, self.flushed_at = [], [], time.monotonic()
+        pieces = sorted(self.pieces, key=attrgetter("first"))
+        self.pieces, self.waiting, self.flushed_at = [], 0, time.monotonic()
+        blocks = [block for piece in pieces for block in piece.blocks]
+        found = [gap for piece in pieces for gap in piece.gaps]
         if not blocks and not found:
             return
-        blocks.sort()
         self._write(blocks, found)
         self.stored += len(blocks)
         self.unreadable += sum(gap.last - gap.first + 1 for gap in found)

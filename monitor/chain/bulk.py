@@ -24,7 +24,7 @@ from monitor.chain.pool import Pool
 from monitor.chain.receipts import with_receipts
 from monitor.chain.rpc import Call, Shape
 from monitor.chain.sieve import HashSieve
-from monitor.domain import Block, BurnRule, Gap, GapKind
+from monitor.domain import Block, BlockRef, BurnRule, Gap, GapKind
 from monitor.errors import BadAnswer, NodeError, NodeUnavailable, RateLimited, Unsupported, WrongChain
 from monitor.units import BlockNumber
 
@@ -102,7 +102,7 @@ def newest_first(
 class Pace:
     """How many requests to keep in flight: more while that pays, half when the node asks for a pause."""
 
-    GAIN = 1.5
+    GAIN = 1.3
     """A doubling that brings less than this much more speed is taken back."""
     IDLE = 0.5
     """Below this share of idle time the limit is this process, and more requests only cost memory."""
@@ -306,15 +306,12 @@ class _Meter:
 
 
 def _check_links(blocks: Sequence[Block | None]) -> None:
-    below: Block | None = None
+    below: BlockRef | None = None
     for block in blocks:
-        if (
-            below is not None
-            and block is not None
-            and (block.ref.parent_hash != below.ref.hash or block.ref.timestamp < below.ref.timestamp)
-        ):
-            raise BrokenPiece("node", f"block {block.ref.number} does not build on block {below.ref.number}")
-        below = block
+        ref = None if block is None else block.ref
+        if below is not None and ref is not None and ref.parent_hash != below.hash:
+            raise BrokenPiece("node", f"block {ref.number} does not build on block {below.number}")
+        below = ref
 
 
 def _as_piece(first: BlockNumber, last: BlockNumber, answers: Sequence[Block | None]) -> Piece:
