@@ -16,11 +16,13 @@ from monitor.chain.endpoints import Endpoints
 from monitor.chain.gas_rule import check_gas_rule
 from monitor.chain.verdict import Mismatch
 from monitor.config import Settings
+from monitor.deposits import read_deposit_ranges
 from monitor.digest import digest
 from monitor.errors import EthmonError
+from monitor.issued import LONGEST_TAIL_S
 from monitor.ports import Clock
 from monitor.sampling import take_sample
-from monitor.store import maintenance, outbox
+from monitor.store import issuance, maintenance, outbox
 from monitor.store.database import open_beside
 
 log = logging.getLogger("ethmon")
@@ -31,6 +33,7 @@ HEARTBEAT_EVERY_S = 60
 DIGEST_HOUR_UTC = 8
 SAMPLE_EVERY_S = 60
 """Between looks whether a new epoch is due; a sample is taken once per due epoch."""
+DEPOSITS_EVERY_S = 600
 
 
 @dataclass
@@ -60,14 +63,18 @@ class Jobs:
         scheduler.add_job(self.queue_digest, "cron", hour=DIGEST_HOUR_UTC, id="digest")
         if self.settings.heartbeat_url:
             scheduler.add_job(self.beat, "interval", seconds=HEARTBEAT_EVERY_S, id="heartbeat")
+        scheduler.add_job(self.read_deposits, "interval", seconds=DEPOSITS_EVERY_S, id="deposits")
         scheduler.start()
         running.callback(lambda: scheduler.shutdown(wait=True))
         if self.settings.beacon_urls:
             self._sample_issuance(scheduler, running)
 
     def checkpoint(self) -> None:
-        """Move the write-ahead log into the database."""
+        """Drop states that no rollback can need, and move the write-ahead log into the database."""
         with open_beside(self.settings.db) as db:
+            final = ledger.finalized(db)
+            if final is not None:
+                incidents.prune(db, final)
             maintenance.checkpoint(db)
 
     def check_rules(self) -> None:
@@ -84,6 +91,13 @@ class Jobs:
         with open_beside(self.settings.db) as db:
             outbox.enqueue(db, digest(db, self.clock.now()), self.channels, self.clock.now())
         self.deliver()
+
+    def read_deposits(self) -> None:
+        """What entered the consensus layer, for estimates; samples of a beacon node make it needless."""
+        with open_beside(self.settings.db) as db:
+            newest = issuance.newest(db)
+            if newest is None or self.clock.now() - newest.total.timestamp > LONGEST_TAIL_S:
+                read_deposit_ranges(db, self.source, self.clock)
 
     def beat(self) -> None:
         """Tell the outside that all is well; silence is the alarm."""
