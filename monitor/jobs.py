@@ -22,7 +22,7 @@ from monitor.errors import EthmonError
 from monitor.issued import LONGEST_TAIL_S
 from monitor.ports import Clock
 from monitor.sampling import take_sample
-from monitor.store import issuance, maintenance, outbox
+from monitor.store import incidents, issuance, ledger, maintenance, outbox
 from monitor.store.database import open_beside
 
 log = logging.getLogger("ethmon")
