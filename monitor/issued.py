@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from monitor.store import identity, issuance, rewards
+from monitor.store import flows, identity, issuance, rewards
 from monitor.store.database import Database
 from monitor.supply.consensus import USUAL
-from monitor.supply.estimate import PECTRA, StakeAnchor, estimate_by_drift
+from monitor.supply.estimate import (
+    GLAMSTERDAM,
+    PECTRA,
+    StakeAnchor,
+    StakeRules,
+    Stretch,
+    StretchBounds,
+    estimate_by_drift,
+    estimate_within,
+    stretch_bounds,
+)
 from monitor.supply.forks import CHAINS, MAINNET
 from monitor.supply.issuance import (
+    ConsensusTotal,
     Estimated,
     Issuance,
     IssuancePoint,
@@ -48,6 +60,7 @@ class IssuanceSource:
         chain_id = identity.chain_id(db) or 0
         self._chain = CHAINS.get(chain_id)
         self._anchor = _anchor(stake) if stake else BUILT_IN_STAKE if chain_id == MAINNET.chain_id else None
+        self._booked: list[tuple[StakeAnchor, list[StretchBounds]]] | None = None
 
     def issued(self, start: UnixTime, end: UnixTime, *, before_merge: bool = False) -> Issuance:
         """Of the consensus layer in (start, end].
@@ -88,22 +101,84 @@ class IssuanceSource:
 
     def estimated(self, start: UnixTime, end: UnixTime) -> Issuance:
         """Of (start, end], without the samples: what an anchor says."""
-        if self._anchor is None:
-            return Unknown("no samples of a beacon node (BEACON_URLS) and no known stake (ETHMON_STAKE)")
         genesis = self._chain.beacon_genesis if self._chain else start
         if end <= genesis:
             return Measured(Gwei(0))  # there was no consensus layer yet
-        return self._by_drift(self._anchor, UnixTime(max(start, genesis)), end)
+        found = list(self._by_bookkeeping(start, end))
+        if self._anchor is not None:
+            found.append(self._by_drift(self._anchor, UnixTime(max(start, genesis)), end))
+        if not found:
+            return Unknown("no samples of a beacon node (BEACON_URLS) and no known stake (ETHMON_STAKE)")
+        return _narrowed(found)
+
+    def _by_bookkeeping(self, start: UnixTime, end: UnixTime) -> Iterator[Estimated]:
+        """Estimates of anchors that are carried on by deposits and withdrawals of our own ledger."""
+        if self._booked is None:
+            self._booked = list(self._carried_on())
+        for anchor, bounds in self._booked:
+            found = estimate_within(anchor, bounds, start, end, USUAL, self._rules(end))
+            if found is not None:
+                yield found
+
+    def _carried_on(self) -> Iterator[tuple[StakeAnchor, list[StretchBounds]]]:
+        anchors = [(self._anchor, False)] if self._anchor else []
+        if self._newest is not None:
+            anchors.append((_sampled_anchor(self._newest), True))
+        for anchor, queue_known in anchors:
+            stretches = _stretches(flows.parts(self._db, anchor.timestamp), anchor.timestamp)
+            if stretches:
+                rules = self._rules(UnixTime(anchor.timestamp + sum(one.seconds for one in stretches)))
+                yield anchor, list(stretch_bounds(anchor, stretches, USUAL, rules, queue_known=queue_known))
+
+    def _rules(self, end: UnixTime) -> StakeRules:
+        """The freest of all rules until `end`: they hold for the stricter ones before, too."""
+        late = self._chain is not None and self._chain.is_active("amsterdam", end)
+        return GLAMSTERDAM if late else PECTRA
 
     def _by_drift(self, anchor: StakeAnchor, start: UnixTime, end: UnixTime) -> Estimated:
         pectra = self._chain.time_of("prague") if self._chain else None
+        usual = self._rules(UnixTime(max(end, anchor.timestamp)))
         low = high = age = 0
         for first in range(start, end, STRETCH_S):
             early = pectra is not None and first < pectra
             last = UnixTime(min(first + STRETCH_S, end))
-            part = estimate_by_drift(anchor, UnixTime(first), last, USUAL, BEFORE_PECTRA if early else PECTRA)
+            part = estimate_by_drift(anchor, UnixTime(first), last, USUAL, BEFORE_PECTRA if early else usual)
             low, high, age = low + part.low_gwei, high + part.high_gwei, max(age, part.anchor_age_s)
         return Estimated(Gwei(low), Gwei(high), Method.DRIFT, anchor.label, age, USUAL.source)
+
+
+def _narrowed(found: Sequence[Estimated]) -> Estimated:
+    """What all estimates allow, under the name of the narrowest; where two exclude each other, all that any allows."""
+    low, high = max(one.low_gwei for one in found), min(one.high_gwei for one in found)
+    if low > high:
+        low, high = min(one.low_gwei for one in found), max(one.high_gwei for one in found)
+    return replace(min(found, key=lambda one: one.spread_gwei), low_gwei=low, high_gwei=high)
+
+
+def _stretches(parts: Sequence[flows.FlowPart], since: UnixTime) -> list[Stretch]:
+    """Parts with what lies before and after them, of which no flow is known. Nothing without parts."""
+    if not parts:
+        return []
+    found = _blank(parts[0].start - since, STRETCH_S)
+    found += [Stretch(one.end - one.start, one.deposits_gwei, one.withdrawals_gwei) for one in parts]
+    return found + _blank(LONGEST_TAIL_S, LONGEST_TAIL_S)
+
+
+def _blank(seconds: int, at_most: int) -> list[Stretch]:
+    return [Stretch(min(at_most, seconds - start), None, None) for start in range(0, seconds, at_most)]
+
+
+def _sampled_anchor(sample: ConsensusTotal) -> StakeAnchor:
+    """A sample as the anchor of what came after it. Balances hold a little that is not active stake."""
+    validators = sample.validators_gwei
+    return StakeAnchor(
+        sample.timestamp,
+        sample.total_gwei,
+        Gwei(floor_div(validators * 96, 100)),
+        Gwei(ceil_div(validators * 101, 100)),
+        sample.pending_deposits_gwei,
+        "beacon balances, 96 to 101 % of them active",
+    )
 
 
 def _with_tail(points: Sequence[IssuancePoint], start: UnixTime, end: UnixTime) -> Issuance:

@@ -1,0 +1,174 @@
+"""Issuance by our own ledger: deposit logs over HTTP, rows, withdrawals, and the estimate made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.chain.endpoints import Endpoints
+from monitor.deposits import read_deposit_ranges
+from monitor.issued import IssuanceSource
+from monitor.store import events, flows, identity, issuance, ledger, rollback
+from monitor.store.database import Database
+from monitor.store.flows import DepositRange
+from monitor.supply.consensus import max_issuance_per_epoch
+from monitor.supply.deposits import DEPOSIT_TOPIC
+from monitor.supply.forks import MAINNET
+from monitor.supply.issuance import ConsensusTotal, Estimated, Method, Unknown
+from monitor.units import UnixTime
+from tests.support.clock import ManualClock
+from tests.support.databases import chain, new_database, ref
+from tests.support.recorded_node import RecordedNode, synthetic
+from tests.support.rpc_server import RefusalError, RpcServer
+
+LENGTH = 400
+BLOCKS = synthetic(LENGTH)
+START = UnixTime(int(BLOCKS[0]["timestamp"], 16))
+ETH = 10**9
+
+
+class DepositNode(RecordedNode):
+    """A mainnet node whose deposit contract logged one deposit of 32 ETH in every tenth block."""
+
+    def __init__(self) -> None:
+        super().__init__(BLOCKS, chain_id=1)
+        self.refuses = False
+        self.hides = -1
+
+    def _get_logs(self, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+        if self.refuses:
+            raise RefusalError(-32005, "query returned more than 10000 results")
+        first, last = int(wanted["fromBlock"], 16), int(wanted["toBlock"], 16)
+        assert wanted["topics"] == [DEPOSIT_TOPIC]
+        numbers = [number for number in range(first, last + 1) if number % 10 == 0 and number != self.hides]
+        return [
+            {
+                "data": "0x" + deposit(number // 10, 32 * ETH).hex(),
+                "blockNumber": hex(number),
+                "logIndex": "0x0",
+                "address": MAINNET.deposit_contract,
+            }
+            for number in numbers
+        ]
+
+
+def deposit(index: int, gwei: int) -> bytes:
+    """DepositEvent's data as the contract encodes it: five bytes fields behind their offsets."""
+    fields = (
+        b"\x01" * 48,
+        b"\x02" * 32,
+        gwei.to_bytes(8, "little"),
+        b"\x03" * 96,
+        index.to_bytes(8, "little"),
+    )
+    head, tail = b"", b""
+    for field in fields:
+        head += (160 + len(tail)).to_bytes(32, "big")
+        tail += len(field).to_bytes(32, "big") + field + b"\x00" * (-len(field) % 32)
+    return head + tail
+
+
+class World:
+    """A node, and our ledger of it up to the head."""
+
+    def __init__(self, node: DepositNode, url: str, db: Database) -> None:
+        self.node, self.db, self.clock = node, db, ManualClock(START)
+        self.source = Endpoints([url], clock=self.clock)
+        identity.bind_chain(db, 1, None, START)
+        for first in range(0, LENGTH, 100):
+            blocks = self.source.blocks(first, first + 99)
+            ledger.append(db, [one for one in blocks if one], START)
+
+    def read(self, most: int = 99) -> int:
+        return read_deposit_ranges(self.db, self.source, self.clock, range_blocks=50, most_ranges=most)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    node = DepositNode()
+    with RpcServer(node) as server, new_database(tmp_path / "ethmon.db") as db:
+        found = World(node, server.url, db)
+        yield found
+        found.source.close()
+
+
+def test_whole_finalized_ranges_are_read_once(world: World) -> None:
+    assert world.read(3) == 3
+    assert world.read() == 4  # 1-50 ... 301-350; 351-400 is not there, let alone finalized
+    assert world.read() == 0
+    newest = flows.newest(world.db)
+    assert newest == (301, 350, 5 * 32 * ETH, 36)
+
+
+def test_parts_have_the_deposits_and_withdrawals_of_their_blocks(world: World) -> None:
+    world.read()
+    (part,) = flows.parts(world.db, START)
+    assert (part.start, part.end) == (START, START + 12 * 350)
+    assert part.deposits_gwei == 35 * 32 * ETH
+    assert part.withdrawals_gwei == 350 * 0x1234
+
+
+def test_a_missing_log_is_an_event_and_no_row(world: World) -> None:
+    world.read(1)
+    world.node.hides = 70
+    assert world.read() == 0
+    assert flows.newest(world.db).last == 50
+    assert events.events(world.db, 1)[0].kind == "deposits_failed"
+    world.node.hides = -1
+    assert world.read() == 6
+
+
+def test_a_node_that_refuses_logs_leaves_the_estimate_by_drift(world: World) -> None:
+    world.node.refuses = True
+    assert world.read() == 0
+    found = IssuanceSource(world.db, (36_000_000, START)).issued(START, UnixTime(START + 3_600))
+    assert isinstance(found, Estimated)
+    assert found.method is Method.DRIFT
+
+
+def test_a_reorg_below_takes_ranges_back(world: World) -> None:
+    world.read()
+    with world.db.transaction():
+        rollback.empty_above(world.db, 210)
+    assert flows.newest(world.db).last == 200
+
+
+def test_two_months_of_bookkeeping_are_narrower_than_drift(tmp_path: Path) -> None:
+    """A block an hour for sixty days, 32 ETH entering in each: what left is seen, so less can have left."""
+    hours = 60 * 24
+    with new_database(tmp_path / "x.db") as db:
+        identity.bind_chain(db, 1, None, START)
+        ledger.append(db, chain(0, hours, seconds=3_600), START)
+        first, last = (ref(number, seconds=3_600).timestamp for number in (0, hours))
+        drift = IssuanceSource(db, (36_000_000, first)).issued(first, last)
+        for day in range(60):
+            flows.save(db, DepositRange(24 * day + 1, 24 * day + 24, 24 * 32 * ETH, None))
+        found = IssuanceSource(db, (36_000_000, first)).issued(first, last)
+    assert isinstance(drift, Estimated)
+    assert isinstance(found, Estimated)
+    assert (drift.method, found.method) == (Method.DRIFT, Method.BOOKKEEPING)
+    assert (found.high_gwei - found.low_gwei) * 4 < (drift.high_gwei - drift.low_gwei) * 3
+    # Little left and the queue is short: the stake is about what it was, less what compounds.
+    truth = max_issuance_per_epoch(36_000_000 * ETH) * (last - first) // 384 * 98 // 100
+    assert found.low_gwei < truth < found.high_gwei
+
+
+def test_after_the_last_sample_its_balances_are_the_anchor(world: World) -> None:
+    """A beacon node that went away hours ago: its last word is carried on by the ledger."""
+    sample = world.source.ref(10)
+    total = ConsensusTotal(
+        10, 10, sample.hash, sample.timestamp, 10, 36_000_000 * ETH, 0, 0, finalized=True
+    )  # fmt: skip
+    issuance.save(world.db, total, Unknown("the first sample"), None)
+    assert world.read() == 7
+    assert flows.parts(world.db, sample.timestamp)[0].start == sample.timestamp
+    start, end = UnixTime(sample.timestamp + 600), UnixTime(START + 12 * (LENGTH - 1))
+    found = IssuanceSource(world.db, None).issued(start, end)
+    assert isinstance(found, Estimated)
+    assert "beacon balances" in found.anchor
+    perfect = max_issuance_per_epoch(36_000_000 * ETH) * (end - start) // 384
+    assert found.low_gwei < perfect * 98 // 100 < found.high_gwei
+    assert found.spread_gwei * 100 < found.middle_gwei * 6
