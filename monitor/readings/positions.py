@@ -78,7 +78,9 @@ def _seen(position: Position, name: str, at: BlockStamp, chain_id: int | None) -
     facts, remedies = tuple(facts_of(position, at.time)), tuple(fixes(position))
     value = _distance(position)
     chart = ChartRequest(
-        "position", {"subject": subject_of(position.key)}, f"{name}: price and liquidation price"
+        "position",
+        {"subject": subject_of(position.key), "block": str(at.number)},
+        f"{name}: price and liquidation price",
     )
     links = account_links(chain_id, position.key.account)
     yield _reading(_DISTANCE, position.key, name, value, at, facts, remedies, links, chart)

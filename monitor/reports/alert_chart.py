@@ -41,7 +41,8 @@ class ChartRenderer:
         subject = request.arguments.get("subject", "")
         if request.kind != "position" or not subject or find_spec("matplotlib") is None:
             return None
-        line = json.dumps({**self._paths, "subject": subject}).encode() + b"\n"
+        asked = {"subject": subject, "block": request.arguments.get("block", "")}
+        line = json.dumps({**self._paths, **asked}).encode() + b"\n"
         try:
             return self._ask(line) or None
         except (OSError, EOFError):

@@ -34,14 +34,18 @@ def answer(line: bytes) -> bytes:
     """One picture; empty where it cannot be drawn."""
     try:
         request: dict[str, Any] = json.loads(line)
-        return draw(Path(request["database"]), Path(request["watchlist"]), request["subject"])
+        block = int(request["block"]) if request["block"] else None
+        return draw(Path(request["database"]), Path(request["watchlist"]), request["subject"], block)
     except (EthmonError, ValueError, KeyError) as error:
         sys.stderr.write(f"{error}\n")
         return b""
 
 
-def draw(database: Path, watchlist: Path, subject: str) -> bytes:
-    """The last days of a position, for a phone. Raises EthmonError where there is too little to show."""
+def draw(database: Path, watchlist: Path, subject: str, block: int | None = None) -> bytes:
+    """The last days of a position up to `block`, for a phone.
+
+    Raises EthmonError where there is too little to show.
+    """
     from monitor.reports.charts.position import position
     from monitor.reports.charts.style import Look
     from monitor.reports.charts.track import SPAN_S, of_subject, track
@@ -49,7 +53,7 @@ def draw(database: Path, watchlist: Path, subject: str) -> bytes:
     from monitor.units import UnixTime
 
     with open_reader(database) as db:
-        now = of_subject(db, subject)
+        now = of_subject(db, subject, block)
         if now is None:
             raise EthmonError("that position is not there any more")
         found = track(db, now, UnixTime(now.block_time - SPAN_S), _rules(watchlist))

@@ -12,6 +12,8 @@ from alerts.model import ChartRequest
 from alerts.ports import Dispatch, Verdict
 from monitor.readings.positions import subject_of
 from monitor.reports.alert_chart import ChartRenderer
+from monitor.reports.charts.track import of_subject, track
+from monitor.units import UnixTime
 from tests.support.alert_samples import supply
 from tests.support.databases import new_database
 from tests.support.position_rows import KEY, save_track
@@ -37,6 +39,19 @@ def test_telegram_takes_the_picture_of_a_position(tmp_path: Path) -> None:
         assert channel.send(Dispatch(supply(), draw=lambda: first)).verdict is Verdict.SENT
         assert server.calls == ["sendMessage", "editMessageMedia"]
         assert server.messages[0]["photo"][0]["width"] == 960
+
+
+def test_a_late_message_gets_the_picture_of_its_own_time(tmp_path: Path) -> None:
+    with new_database(tmp_path / "ethmon.db") as db:
+        save_track(db, name="Whale", prices=range(2_200, 1_800, -10))
+        now = of_subject(db, subject_of(KEY))
+        assert now is not None
+        then = of_subject(db, subject_of(KEY), now.block_number - 12)
+        assert then is not None
+        found = track(db, then, UnixTime(0))
+    assert then.block_number <= now.block_number - 12
+    assert found.points[-1].block == then.block_number
+    assert (then.price_usd or 0) > (now.price_usd or 0)
 
 
 def test_without_history_there_is_no_picture(tmp_path: Path) -> None:

@@ -82,16 +82,13 @@ class Track:
 
 
 def track(db: Database, now: StoredPosition, since: UnixTime, rules: Sequence[Rule] = ()) -> Track:
-    """The rows of one position from `since` on, with its newest state at the end."""
-    rows = positions.history(db, now.key, since)
-    last = rows[-1] if rows else None
-    if last is None or last.block_number < now.block_number:
-        rows = (*rows, now)
+    """The rows of one position from `since` up to `now`, which is at the end."""
+    rows = [row for row in positions.history(db, now.key, since) if row.block_number < now.block_number]
     return Track(
         now,
         ledger.recent_ref(db, now.block_number),
-        [_point(row) for row in rows if row.outcome != "unseen"],
-        list(_happenings(db, now.key, since)),
+        [_point(row) for row in (*rows, now) if row.outcome != "unseen"],
+        [one for one in _happenings(db, now.key, since) if one.time <= now.block_time],
         list(_levels(rules, now)),
     )
 
@@ -116,9 +113,13 @@ def wanted(db: Database, name: str) -> list[StoredPosition]:
     return found
 
 
-def of_subject(db: Database, subject: str) -> StoredPosition | None:
-    """The position that an alert is about."""
-    return next((row for row in positions.current(db) if subject_of(row.key) == subject), None)
+def of_subject(db: Database, subject: str, block: int | None = None) -> StoredPosition | None:
+    """The position that an alert is about, as that block showed it: its row there, else the last one before."""
+    now = next((row for row in positions.current(db) if subject_of(row.key) == subject), None)
+    if now is None or block is None or now.block_number <= block:
+        return now
+    rows = positions.history(db, now.key, UnixTime(now.block_time - SPAN_S))
+    return next((row for row in reversed(rows) if row.block_number <= block), None)
 
 
 def _is_named(row: StoredPosition, name: str) -> bool:
