@@ -49,6 +49,7 @@ COMMANDS: dict[str, Entry] = {
     "chart": Entry("chart", "chart", "Pictures of burn, supply, fees, a position, the ladder."),
     "report": Entry("report", "report", "One HTML file with charts and tables, to send on."),
     "serve": Entry("serve", "serve", "The history in a browser: tables, queries, dashboards."),
+    "correlate": Entry("correlate", "correlate", "Does ETH move with Bitcoin, gold or your own series?"),
     "export": Entry("export", "export", "Tables and views as Parquet or CSV, a file a day."),
     "backup": Entry("backup", "backup", "A sound copy of the database while the daemon writes."),
     "restore": Entry("backup", "restore", "Put a backup in the place of the database."),
