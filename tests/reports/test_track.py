@@ -61,6 +61,16 @@ def test_the_newest_state_is_on_the_chart_also_without_a_row(db: Database) -> No
     assert [one.price for one in the_track(db).points][-1] == PRICES[-1] * TICKS_PER_USD
 
 
+def test_the_picture_of_an_old_message_ends_at_its_block(db: Database) -> None:
+    save_track(db, name="Whale", prices=PRICES)
+    for block, count in ((1 + 25 * 3, 4), (1 + 25 * 3 + 7, 4), (1 + 25 * 4, 5), (10_000, 6)):
+        then = of_subject(db, subject_of(KEY), block)
+        assert then is not None
+        found = track(db, then, UnixTime(GENESIS_TIME))
+        assert [one.price for one in found.points] == [price * TICKS_PER_USD for price in PRICES[:count]]
+    assert of_subject(db, subject_of(KEY), 0) is None
+
+
 def test_silence_is_a_hole_in_every_line(db: Database) -> None:
     save_track(db, name="Whale", prices=[2_000 - n for n in range(12)], skip=[5, 6, 7, 8])
     found = the_track(db)

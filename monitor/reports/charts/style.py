@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib import import_module
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from monitor.domain import BlockRef
@@ -214,11 +215,12 @@ class Sheet:
         shown.set_zorder(10)
 
     def _columns(self, texts: Sequence[str]) -> int:
-        """How many of these fit side by side; Matplotlib fills column by column."""
-        room = self.size.inches[0] * 0.9 * 72 / (self.size.points * 0.86 * 0.6)
+        """How many of these fit side by side; the first columns have one entry more where it does not come out even."""
+        room = (self.size.inches[0] - 0.8) * 72 / (self.size.points * 0.86 * 0.6)
         for count in range(len(texts), 1, -1):
-            tall = -(-len(texts) // count)
-            columns = [texts[at : at + tall] for at in range(0, len(texts), tall)]
+            rows, longer = divmod(len(texts), count)
+            ends = [column * rows + min(column, longer) for column in range(count + 1)]
+            columns = [texts[first:last] for first, last in pairwise(ends)]
             if sum(max(map(len, column)) + 4.5 for column in columns) <= room:
                 return count
         return 1
