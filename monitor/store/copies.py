@@ -89,19 +89,20 @@ def _refuse(problems: tuple[str, ...], of: Path) -> None:
 
 
 def _set_aside(target: Path, at: UnixTime) -> Path | None:
-    """Rename the file and its log; proved before that nobody has it open."""
+    """Give the file a second name, proved before that nobody has it open.
+
+    A link and not a rename: killed in between, there is still a database under its name, and no
+    daemon begins an empty one. A log that could not be closed (a damaged file) goes along.
+    """
     if not target.exists():
         return None
     _close_log(target)
     kept = target.with_name(f"{target.name}.before-{at}")
-    for suffix in (
-        "-wal",
-        "-journal",
-        "",
-    ):  # the log first: without its file nobody mistakes it for another's
-        part = target.with_name(target.name + suffix)
-        if part.exists():
-            part.replace(kept.with_name(kept.name + suffix))
+    os.link(target, kept)
+    for suffix in ("-wal", "-journal"):
+        log = target.with_name(target.name + suffix)
+        if log.exists():
+            log.replace(kept.with_name(kept.name + suffix))
     target.with_name(target.name + "-shm").unlink(missing_ok=True)
     return kept
 
