@@ -1,4 +1,4 @@
-"""Deposits by the contract's logs, as rows of the store: the estimate's bookkeeping where no beacon node is."""
+"""Deposits and sampled payouts as rows of the store: both estimates of issuance where no beacon node is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 
 from monitor.chain.beacon_deposits import read_deposits
 from monitor.chain.endpoints import Endpoints
+from monitor.chain.payouts import read_payouts
 from monitor.errors import NodeError
 from monitor.ports import Clock
 from monitor.store import coverage, events, flows, issuance
@@ -52,7 +53,11 @@ def read_deposit_ranges(
                 source, chain.deposit_contract, first, end, next_number=known, builders=builders
             )
             following = found.next_number if found.next_number is not None else known
-            flows.save(db, DepositRange(first, end, found.gwei, following))
+            paid = [
+                (number, one.validator_index, one.amount_gwei, one.timestamp)
+                for number, one in read_payouts(source, first, end)
+            ]
+            flows.save(db, DepositRange(first, end, found.gwei, following), paid)
             done += 1
     except NodeError as error:
         log.warning("deposits are not read, issuance is estimated without them: %s", error)

@@ -32,6 +32,7 @@ from monitor.supply.issuance import (
     bounds_gwei,
     running_total,
 )
+from monitor.supply.sweep import SweepTally, sweep_estimate
 from monitor.units import SECONDS_PER_DAY, BlockNumber, Gwei, UnixTime, Wei, ceil_div, floor_div
 
 LONGEST_TAIL_S = 7_200
@@ -47,6 +48,8 @@ BEFORE_PECTRA = PECTRA._replace(entry_gwei=512 * 10**9, exit_gwei=512 * 10**9)
 """The churn limit was a 65,536th of the validators: 16 of 32 ETH an epoch at the most there ever were."""
 STRETCH_S = 7 * SECONDS_PER_DAY
 """A long frame is estimated a week at a time: each week drifts only as far as it is from the anchor."""
+SWEPT_DAYS = 91
+"""Ten passes of the sweep: the rate of rewards changes little in that time."""
 
 
 class IssuanceSource:
@@ -60,6 +63,7 @@ class IssuanceSource:
         chain_id = identity.chain_id(db) or 0
         self._chain = CHAINS.get(chain_id)
         self._anchor = _anchor(stake) if stake else BUILT_IN_STAKE if chain_id == MAINNET.chain_id else None
+        self._tallies: dict[UnixTime, tuple[UnixTime | None, SweepTally]] = {}
         self._booked: list[tuple[StakeAnchor, list[StretchBounds]]] | None = None
 
     def issued(self, start: UnixTime, end: UnixTime, *, before_merge: bool = False) -> Issuance:
@@ -110,6 +114,42 @@ class IssuanceSource:
         if not found:
             return Unknown("no samples of a beacon node (BEACON_URLS) and no known stake (ETHMON_STAKE)")
         return _narrowed(found)
+
+    def by_sweep(self, start: UnixTime, end: UnixTime) -> Estimated | Unknown:
+        """Of (start, end] by the withdrawal sweep: independent of participation, and of the formula."""
+        since, tally = self._tally(end)
+        if since is None or since > start:
+            return Unknown(
+                f"payouts were not read since the frame began, or it is longer than {SWEPT_DAYS} days"
+            )
+        active = self._active(start, end)
+        if active is None:
+            return Unknown("no known stake (ETHMON_STAKE)")
+        return sweep_estimate(tally, end - start, *active)
+
+    def _tally(self, end: UnixTime) -> tuple[UnixTime | None, SweepTally]:
+        """Of the last `SWEPT_DAYS` days before `end`, and the first payout in it; kept, as frames share their end."""
+        if end not in self._tallies:
+            paid = flows.payouts(self._db, UnixTime(end - SWEPT_DAYS * SECONDS_PER_DAY), end)
+            tally = SweepTally()
+            tally.add(paid)
+            self._tallies[end] = (paid[0].timestamp if paid else None, tally)
+        return self._tallies[end]
+
+    def _active(self, start: UnixTime, end: UnixTime) -> tuple[Gwei, Gwei] | None:
+        """The narrowest bounds of the active stake through (start, end] that bookkeeping gives."""
+        if self._booked is None:
+            self._booked = list(self._carried_on())
+        found: list[tuple[int, int]] = []
+        for anchor, bounds in self._booked:
+            first, last = start - anchor.timestamp, end - anchor.timestamp
+            parts = [one for one in bounds if one.start < last and one.start + one.seconds > first]
+            if parts and first >= 0 and parts[-1].start + parts[-1].seconds >= last:
+                found.append((min(one.active_low for one in parts), max(one.active_high for one in parts)))
+        if not found:
+            return None
+        low, high = min(found, key=lambda pair: pair[1] - pair[0])
+        return Gwei(low), Gwei(high)
 
     def _by_bookkeeping(self, start: UnixTime, end: UnixTime) -> Iterator[Estimated]:
         """Estimates of anchors that are carried on by deposits and withdrawals of our own ledger."""

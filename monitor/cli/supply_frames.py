@@ -30,6 +30,7 @@ ISSUANCE_COLUMNS = (
     "issuance_low_gwei", "issuance_high_gwei", "issuance_method", "net_low_wei", "net_high_wei", "net_unknown",
     "hours_of_issuance_burned", "issuance_low_wei_per_year", "issuance_high_wei_per_year", "net_low_wei_per_year",
     "net_high_wei_per_year", "growth_low_per_year", "growth_high_per_year",
+    "issuance_by_sweep_low_gwei", "issuance_by_sweep_high_gwei", "issuance_by_sweep_unknown",
 )  # fmt: skip
 
 
@@ -80,7 +81,17 @@ def issuance_cells(one: SupplyFrame, view: SupplyView) -> tuple[Cell, ...]:
         *(_text(amount) for amount in one.issued_per_year_wei or (None, None)),
         *(_text(amount) for amount in one.net_per_year_wei or (None, None)),
         *(None if share is None else f"{share:.9f}" for share in growth),
+        *_second_cells(one),
     )  # fmt: skip
+
+
+def _second_cells(one: SupplyFrame) -> tuple[Cell, ...]:
+    from monitor.supply.issuance import Unknown
+
+    second = one.second
+    if isinstance(second, Unknown):
+        return (None, None, second.cause)
+    return (_text(second.low_gwei), _text(second.high_gwei), "")
 
 
 def burn_cells(frame: BurnFrame) -> tuple[Cell, ...]:
@@ -124,6 +135,7 @@ def print_one(one: SupplyFrame, view: SupplyView) -> None:
             if issued != "not known"
             else f"not known: {method_words(one.issuance)}",
         ),
+        ("By the sweep", _second_words(one)),
         ("Net change", f"{net} ETH" if net != "not known" else f"not known: {unknown}"),
         ("Growth a year", _rate_words(one, view)),
         ("Issuance burned", "-" if one.hours_burned is None else f"{one.hours_burned:,.1f} hours' worth"),
@@ -133,6 +145,15 @@ def print_one(one: SupplyFrame, view: SupplyView) -> None:
     ]
     for name, value in lines:
         console().print(f"{name:<20} {value}", highlight=False, markup=False)
+
+
+def _second_words(one: SupplyFrame) -> str:
+    from monitor.supply.issuance import Unknown
+
+    second = one.second
+    if isinstance(second, Unknown):
+        return f"not known: {second.cause}"
+    return f"{interval(second.low_gwei * 10**9, second.high_gwei * 10**9)} ETH: {second.anchor}; {second.assumption}"
 
 
 def _rate_words(one: SupplyFrame, view: SupplyView) -> str:

@@ -75,14 +75,15 @@ def supply_series(
 
 def _supply_frame(frame: BurnFrame, source: IssuanceSource) -> SupplyFrame:
     issued = source.issued(frame.start, frame.end, before_merge=True)
+    second = source.by_sweep(frame.start, frame.end)
     if not frame.coverage.complete:
-        return SupplyFrame(frame, issued, Unknown("blocks of the frame are missing"))
+        return SupplyFrame(frame, issued, Unknown("blocks of the frame are missing"), second)
     totals = frame.totals
     burn = BurnTotal(
         totals.burn_wei, totals.blob_burn_wei, totals.blocks, totals.burn_unknown, totals.blob_burn_unknown
     )
     rewards = source.pow_wei(frame.coverage.first, frame.coverage.last)
-    return SupplyFrame(frame, issued, net_change(issued, burn, rewards))
+    return SupplyFrame(frame, issued, net_change(issued, burn, rewards), second)
 
 
 def _barrier(db: Database, day: SupplyFrame, at: BlockRef) -> Barrier | None:

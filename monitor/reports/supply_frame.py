@@ -8,7 +8,7 @@ from decimal import Decimal
 from monitor.reports.burn import BurnFrame
 from monitor.supply.barrier import growth_per_year, hours_of_issuance
 from monitor.supply.burn import per_year_wei
-from monitor.supply.issuance import Issuance, Unknown, bounds_gwei
+from monitor.supply.issuance import Estimated, Issuance, Unknown, bounds_gwei
 from monitor.supply.total import NetChange
 from monitor.units import WEI_PER_GWEI, Wei
 
@@ -20,6 +20,8 @@ class SupplyFrame:
     burn: BurnFrame
     issuance: Issuance
     net: NetChange | Unknown
+    second: Estimated | Unknown
+    """The withdrawal sweep's word on issuance, whatever the first one is."""
 
     @property
     def seconds(self) -> int:

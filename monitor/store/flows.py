@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from monitor.store.database import Database
 from monitor.store.frames import time_of
 from monitor.store.issuance import withdrawn
+from monitor.supply.sweep import Payout
 from monitor.units import SECONDS_PER_DAY, BlockNumber, Gwei, UnixTime
 
 
@@ -28,14 +30,37 @@ class FlowPart(NamedTuple):
     withdrawals_gwei: Gwei | None
 
 
-def save(db: Database, one: DepositRange) -> None:
-    """Keep a range."""
+def save(
+    db: Database, one: DepositRange, payouts: Iterable[tuple[BlockNumber, int, Gwei, UnixTime]] = ()
+) -> None:
+    """Keep a range, and the sampled payouts in it as (block, validator, gwei, time)."""
     with db.transaction() as connection:
+        connection.executemany(
+            # A validator is paid twice in a block only where a withdrawal was asked for: no payout of a sweep.
+            "INSERT INTO payout VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET amount_gwei = amount_gwei + excluded.amount_gwei",
+            payouts,
+        )
         connection.execute(
             "INSERT OR REPLACE INTO deposit_range (first_block, last_block, deposits_gwei, next_deposit)"
             " VALUES (?, ?, ?, ?)",
             one,
         )
+
+
+def payouts(db: Database, since: UnixTime, until: UnixTime) -> list[Payout]:
+    """Sampled payouts in (since, until] of the newest unbroken run of ranges, in block order."""
+    run = _run(db)
+    if not run:
+        return []
+    rows = db.rows(
+        "SELECT validator_index, amount_gwei, timestamp FROM payout"
+        " WHERE block_number BETWEEN ? AND ? AND timestamp > ? AND timestamp <= ? ORDER BY block_number, validator_index",
+        run[0].first,
+        run[-1].last,
+        since,
+        until,
+    )
+    return [Payout(*row) for row in rows]
 
 
 def newest(db: Database) -> DepositRange | None:

@@ -46,3 +46,16 @@ def rewards_and_deposits(db: Any) -> None:
             next_deposit INTEGER
         ) STRICT"""
     )
+
+
+def payouts(db: Any) -> None:
+    """Payouts of the withdrawal sweep, of one in 64 validators, in the blocks of `deposit_range`."""
+    db.execute(
+        """CREATE TABLE payout (
+            block_number INTEGER NOT NULL,
+            validator_index INTEGER NOT NULL,
+            amount_gwei INTEGER NOT NULL,
+            timestamp INTEGER NOT NULL,
+            PRIMARY KEY (block_number, validator_index)
+        ) STRICT, WITHOUT ROWID"""
+    )

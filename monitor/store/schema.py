@@ -213,6 +213,7 @@ MIGRATIONS: tuple[Callable[[Any], None], ...] = (
     position_tables.positions,
     issuance_tables.issuance,
     issuance_tables.rewards_and_deposits,
+    issuance_tables.payouts,
 )
 VERSION = len(MIGRATIONS)
 """Kept in `PRAGMA user_version`, set in the transaction of each migration."""

@@ -21,7 +21,7 @@ from monitor.supply.issuance import ConsensusTotal, Estimated, Method, Unknown
 from monitor.units import UnixTime
 from tests.support.clock import ManualClock
 from tests.support.databases import chain, new_database, ref
-from tests.support.recorded_node import RecordedNode, synthetic
+from tests.support.recorded_node import RecordedNode, child_of, synthetic
 from tests.support.rpc_server import RefusalError, RpcServer
 
 LENGTH = 400
@@ -172,3 +172,65 @@ def test_after_the_last_sample_its_balances_are_the_anchor(world: World) -> None
     perfect = max_issuance_per_epoch(36_000_000 * ETH) * (end - start) // 384
     assert found.low_gwei < perfect * 98 // 100 < found.high_gwei
     assert found.spread_gwei * 100 < found.middle_gwei * 6
+
+
+RATE = 30_000
+"""Gwei a second that each validator earns."""
+SWEPT = 160
+
+
+def swept_blocks(length: int) -> list[dict[str, Any]]:
+    """Sixteen payouts a block to validators in turn, each of what it earned since its last one."""
+    rows: list[dict[str, Any]] = []
+    for number in range(length):
+        turn = [64 * ((16 * number + place) % SWEPT) + place % 2 for place in range(16)]
+        paid = [
+            {
+                "index": "0x1",
+                "validatorIndex": hex(index),
+                "address": "0x" + "22" * 20,
+                "amount": hex(120 * RATE),
+            }
+            for index in turn
+        ]
+        rows.append(child_of(rows[-1] if rows else None, withdrawals=paid))
+    return rows
+
+
+def test_the_sweep_is_a_second_estimate_from_stored_payouts(tmp_path: Path) -> None:
+    """Half of the payouts are to validators of the sample; the rate that they show is the truth."""
+    node = DepositNode()
+    blocks = swept_blocks(320)
+    for one in blocks:
+        node.add(one)
+    for number in range(320, LENGTH):
+        del node.blocks[number]
+    with RpcServer(node) as server, new_database(tmp_path / "ethmon.db") as db:
+        source = Endpoints([server.url], clock=ManualClock(START))
+        identity.bind_chain(db, 1, None, START)
+        ledger.append(
+            db,
+            [
+                one
+                for first in (0, 100, 200, 300)
+                for one in source.blocks(first, min(first + 99, 319))
+                if one
+            ],
+            START,
+        )
+        assert read_deposit_ranges(db, source, ManualClock(START), range_blocks=50) == 6
+        source.close()
+        assert db.row("SELECT count(*), count(DISTINCT validator_index) FROM payout") == (300 * 8, SWEPT // 2)
+        known = IssuanceSource(db, (36_000_000, START))
+        start, end = UnixTime(START + 600), UnixTime(START + 3_500)
+        found = known.by_sweep(start, end)
+        early = known.by_sweep(START, end)
+    assert isinstance(found, Estimated)
+    assert found.method is Method.SWEEP
+    truth = RATE * 36_000_000 * ETH * (end - start) // (32 * ETH)
+    assert found.low_gwei <= truth <= found.high_gwei
+    assert found.spread_gwei * 20 < found.middle_gwei
+    assert isinstance(early, Unknown)
+    with new_database(tmp_path / "y.db") as empty:
+        identity.bind_chain(empty, 1, None, START)
+        assert isinstance(IssuanceSource(empty, (36_000_000, START)).by_sweep(start, end), Unknown)
