@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from monitor.reports.charts import ladder, position, supply
 from monitor.reports.charts.calendar import marks
 from monitor.reports.charts.steps import net_steps, steps
-from monitor.reports.charts.style import Look, compact
+from monitor.reports.charts.style import Look
 from monitor.reports.charts.track import track, wanted
+from monitor.reports.charts.wording import compact
 from monitor.reports.ladder import stored_ladder
 from monitor.store import ledger
 from monitor.store.database import open_reader

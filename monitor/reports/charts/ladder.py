@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from monitor.reports.charts.style import Look, Sheet, Words, compact, quiet, ticks
+from monitor.reports.charts.style import Look, Sheet, Words, quiet, ticks
+from monitor.reports.charts.wording import compact
 from monitor.reports.ladder import WIDTH, LadderView, Pile, Rung
 from monitor.units import TICKS_PER_USD
 

@@ -48,6 +48,7 @@ def _words(found: Track) -> Words:
     )
     proof = f" ({now.proof})" if now.liquidation_price is not None else ""
     at = f"liquidated at {liquidation_words(now)}{proof}" if now.liquidation_price else liquidation_words(now)
+    at = "" if now.outcome == "already" else at
     health = "" if now.health_factor is None else f"health factor {health_words(now)}"
     price = "" if now.price_usd is None else f"ETH ${now.price_usd:,.2f} (protocol's feed)"
     parts = dict.fromkeys(part for part in (away, at, price, health) if part)
@@ -77,6 +78,11 @@ def _prices(sheet: Sheet, axes: Any, found: Track) -> list[tuple[str, str, str]]
     if _liquidatable(sheet, axes, found):
         entries.append(("band", palette.danger, "liquidatable"))
     _levels(sheet, axes, found, lines)
+    if lines.price and not isnan(lines.price[-1]):
+        colour = palette.danger if found.points[-1].outcome == "already" else palette.price
+        axes.plot(
+            lines.times[-1:], lines.price[-1:], "o", color=colour, markersize=6, zorder=6, clip_on=False
+        )
     axes.margins(y=0.12)
     sheet.amounts(axes, "$")
     return entries
@@ -119,7 +125,7 @@ def _liquidatable(sheet: Sheet, axes: Any, found: Track) -> bool:
     ]
     for start, end in spans:
         axes.axvspan(days(start), days(end), color=sheet.palette.danger, alpha=0.22, linewidth=0)
-    return bool(spans)
+    return any(end > start for start, end in spans)
 
 
 def _levels(sheet: Sheet, axes: Any, found: Track, lines: _Lines) -> None:

@@ -6,7 +6,6 @@ Matplotlib is an extra and is loaded here, when a sheet is made, and nowhere els
 from __future__ import annotations
 
 import io
-import math
 import re
 import textwrap
 import warnings
@@ -21,7 +20,7 @@ from typing import Any, NamedTuple
 from monitor.domain import BlockRef
 from monitor.errors import EthmonError
 from monitor.reports.charts.calendar import marks
-from monitor.reports.charts.wording import moment, short_hash
+from monitor.reports.charts.wording import compact, moment, short_hash
 from monitor.units import SECONDS_PER_DAY
 
 LONGEST_TEXT = 200
@@ -270,18 +269,6 @@ def ticks(words: Callable[[float], str]) -> Any:
         return words(value)
 
     return text
-
-
-def compact(value: float, unit: str = "") -> str:
-    """`1.2 M`, `$1,780`, `0.05`."""
-    size, sign = abs(value), "\N{MINUS SIGN}" if value < 0 else ""
-    for least, name in ((1e9, "bn"), (1e6, "M")):
-        if size >= least:
-            return f"{sign}{unit}{size / least:,.4g} {name}"
-    if size == 0 or size >= 1e-4:
-        return f"{sign}{unit}{size:,.6g}" if size < 1000 else f"{sign}{unit}{size:,.0f}"
-    exponent = math.floor(math.log10(size))
-    return f"{sign}{unit}{size / 10**exponent:.3g}e{exponent}"
 
 
 def _wrapped(text: str, inches: float, points: float, lines: int = 4) -> list[str]:
