@@ -229,14 +229,17 @@ def _with_tail(points: Sequence[IssuancePoint], start: UnixTime, end: UnixTime) 
     tail = end - newest.timestamp
     if tail <= 0:
         return between(points, start, end)
-    if tail > LONGEST_TAIL_S or start >= newest.timestamp:
+    if tail > LONGEST_TAIL_S:
         return Unknown("the newest sample is too old")
+    assumption = f"the {tail // 60} min after the newest sample at the same pace, ±{TAIL_SLACK} %"
+    if start >= newest.timestamp:
+        low, high = _tail(points, end - start)
+        return Estimated(Gwei(low), Gwei(high), Method.INTERPOLATED, "beacon balances", tail, assumption)
     measured = between(points, start, newest.timestamp)
     if isinstance(measured, Unknown):
         return measured
     low, high = bounds_gwei(measured)
     tail_low, tail_high = _tail(points, tail)
-    assumption = f"the {tail // 60} min after the newest sample at the same pace, ±{TAIL_SLACK} %"
     return Estimated(
         Gwei(low + tail_low), Gwei(high + tail_high), Method.INTERPOLATED, "beacon balances", tail, assumption
     )

@@ -102,8 +102,11 @@ def _barrier_words(view: SupplyView) -> str:
     words += f"; blobs alone {format_gwei(view.barrier.blob_alone, 3)} gwei"
     if view.streak is None:
         return words
+    from monitor.reports.supply import STREAK_BLOCKS
+
     side = "above" if view.streak.above else "below"
-    return f"{words}; {side} it for {view.streak.blocks:,} blocks, since {utc(view.streak.since)}"
+    least = "at least " if view.streak.blocks == STREAK_BLOCKS else ""
+    return f"{words}; {side} it for {least}{view.streak.blocks:,} blocks, since {utc(view.streak.since)}"
 
 
 def _pace(outlook: Outlook) -> str:

@@ -28,6 +28,9 @@ from monitor.supply.issuance import (
 from monitor.supply.total import net_change
 from monitor.units import SECONDS_PER_DAY, WEI_PER_GWEI
 
+STREAK_BLOCKS = 5_000
+"""As far back as a streak is looked for: about 17 hours."""
+
 
 @dataclass(frozen=True, slots=True)
 class SupplyView:
@@ -59,7 +62,7 @@ def supply_view(
         fence = _barrier(db, day, view.at)
         run = None
         if fence is not None and fence.base_with_blobs is not None:
-            run = streak(history.recent_blocks(db, 5_000), fence.base_with_blobs)
+            run = streak(history.recent_blocks(db, STREAK_BLOCKS), fence.base_with_blobs)
         paces = [_supply_frame(burn_view(db, name).frames[0], source) for name in PACES]
         return SupplyView(view.at, frames, fence, run, outlook(db, source, view.at, anchor, paces))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from monitor.supply.issuance import ConsensusTotal, Measured, Unknown
 from monitor.supply.offload import offload
 from monitor.supply.total import NetChange, TotalSupply
 from monitor.units import UnixTime
+from tests.support.commands import ethmon
 from tests.support.databases import GENESIS_TIME, block, block_hash, chain, new_database
 
 LAST = 16_000
@@ -220,3 +223,40 @@ def test_series_and_head_agree(measured: Database) -> None:
     outlook = supply_view(measured, "24h", None, ANCHOR).outlook
     assert outlook.peak.supply_wei == outlook.total.low_wei
     assert history.head(measured).number == block(LAST).ref.number
+
+
+def test_a_frame_after_the_newest_sample_goes_on_at_its_pace(db: Database) -> None:
+    """Samples are an hour apart: five minutes behind them are no reason to fall back to an anchor."""
+    sampled(db, 3_600 * 10**9, last=LAST - 100)
+    source = IssuanceSource(db, None)
+    end = UnixTime(time_of(LAST - 100) + 1_200)
+    found = source.issued(UnixTime(end - 300), end)
+    none = source.issued(UnixTime(end + 7_000), UnixTime(end + 7_300))
+    db.connection.execute("DELETE FROM issuance_sample")
+    assert found.low_gwei < 300 * 10**9 < found.high_gwei
+    assert found.low_gwei * 10 >= 300 * 10**9 * 9 - 10
+    assert "20 min after the newest sample" in found.assumption
+    assert isinstance(none, Unknown)
+
+
+def test_the_command_line_prints_exact_strings_in_every_shape(measured: Database) -> None:
+    """What a program reads: wei as strings, what is not known as null with its cause."""
+    folder = measured.path.parent
+    setting = {"ETHMON_SUPPLY_ANCHOR": "120000000.000000000000000000@100"}
+    shown = json.loads(ethmon(folder, "supply", "--since", "24h", "--json", **setting).stdout)
+    steps = len(issuance.samples(measured)) - 1
+    total = str(ANCHOR[0] + steps * 90_000 * ETH - burned(101, LAST))
+    assert (shown["total_supply"]["low_wei"], shown["total_supply"]["high_wei"]) == (total, total)
+    assert shown["peak"]["is_now"] is True
+    assert len(shown["total_supply"]["not_counted"]) >= 3
+    without = json.loads(ethmon(folder, "supply", "--since", "24h", "--json").stdout)
+    assert without["total_supply"]["low_wei"] is None
+    assert "ETHMON_SUPPLY_ANCHOR" in without["total_supply"]["unknown"]
+    best = max(burn_of(one.row).total_wei for one in CHAIN)
+    record = next(iter(csv.DictReader(ethmon(folder, "supply", "--records", "--csv").stdout.splitlines())))
+    assert (record["record"], record["value"]) == ("most burned in a block", str(best))
+    days = json.loads(ethmon(folder, "supply", "--blobs", "--since", "7d", "--by", "day", "--json").stdout)
+    assert sum(int(one["blob_burn_wei"]) for one in days) == sum(burn_of(one.row).blob_wei for one in CHAIN)
+    table = ethmon(folder, "supply", **setting).stdout
+    assert "Total supply:" in table
+    assert "not counted" in table
