@@ -41,3 +41,15 @@ def test_every_command_of_the_page_runs(folder: Path, line: str) -> None:
     for option in ("--out", "--chart"):
         if option in arguments:
             assert (folder / arguments[arguments.index(option) + 1]).stat().st_size > 5_000
+
+
+def test_pictures_of_the_pages_are_there() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    named = [
+        page.parent / name
+        for page in pages
+        for name in re.findall(r'(?:src="|!\[[^\]]*\]\()([^")]+\.(?:png|svg))', page.read_text())
+    ]
+    assert named
+    assert [picture for picture in named if not picture.is_file()] == []
+    assert all(picture.stat().st_size < 200_000 for picture in named)
