@@ -12,7 +12,7 @@ from monitor.store import identity, ledger
 from monitor.store.database import Database
 from monitor.store.history import Coverage, FeeStats, Period, Totals, series
 from monitor.supply import frames
-from monitor.supply.burn import per_year_wei
+from monitor.supply.burn import BurnTotal, per_year_wei
 from monitor.supply.forks import CHAINS
 from monitor.units import UnixTime, Wei
 
@@ -74,6 +74,13 @@ def burn_series(db: Database, since: str, by: Period) -> tuple[BurnFrame, ...]:
         whole = frames.parse(since, chain, head.timestamp)
         parts = series(db, UnixTime(whole.start + 1), UnixTime(whole.end + 1), by)
         return tuple(_part(db, part) for part in parts)
+
+
+def burn_total(totals: Totals) -> BurnTotal:
+    """Stored totals as the pure functions take them."""
+    return BurnTotal(
+        totals.burn_wei, totals.blob_burn_wei, totals.blocks, totals.burn_unknown, totals.blob_burn_unknown
+    )
 
 
 def coverage_words(frame: BurnFrame) -> str:

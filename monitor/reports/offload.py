@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from monitor.domain import BlobSchedule, BlockRef
-from monitor.reports.burn import BurnFrame, burn_series, burn_view
+from monitor.reports.burn import BurnFrame, burn_series, burn_total, burn_view
 from monitor.store import frames, identity
 from monitor.store.database import Database
 from monitor.store.floor import blocks_at_floor
 from monitor.store.periods import Period
 from monitor.supply.blobs import GAS_PER_BLOB
-from monitor.supply.burn import BurnTotal
 from monitor.supply.forks import CHAINS, MAINNET
 from monitor.supply.offload import Offload
 from monitor.units import UnixTime
@@ -53,9 +52,7 @@ def _frame(db: Database, frame: BurnFrame) -> OffloadFrame:
     floor = 0
     if coverage.first is not None and coverage.last is not None:
         floor = blocks_at_floor(db, coverage.first, coverage.last)
-    burn = BurnTotal(
-        totals.burn_wei, totals.blob_burn_wei, totals.blocks, totals.burn_unknown, totals.blob_burn_unknown
-    )
+    burn = burn_total(totals)
     blobs = totals.blob_gas_used // GAS_PER_BLOB
     target = sum(_targets(db, frame))
     return OffloadFrame(frame, Offload(burn, totals.gas_used, totals.gas_limit, blobs, target, floor))

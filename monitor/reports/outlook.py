@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from monitor.domain import BlockRef
 from monitor.issued import IssuanceSource
+from monitor.reports.burn import burn_total
 from monitor.reports.supply_frame import SupplyFrame
 from monitor.store import frames, history, identity
 from monitor.store.database import Database
@@ -19,7 +20,6 @@ from monitor.supply.barrier import (
     equilibrium,
     time_to_peak,
 )
-from monitor.supply.burn import BurnTotal
 from monitor.supply.forks import MAINNET
 from monitor.supply.issuance import Unknown, bounds_gwei
 from monitor.supply.total import (
@@ -106,10 +106,7 @@ def _total(db: Database, source: IssuanceSource, anchor: SupplyAnchor, at: Block
             f"{found.coverage.missing:,} blocks since the anchor are not stored: "
             f"`ethmon backfill --from {first}`, or a later anchor in {SETTING}"
         )
-    totals = found.totals
-    burn = BurnTotal(
-        totals.burn_wei, totals.blob_burn_wei, totals.blocks, totals.burn_unknown, totals.blob_burn_unknown
-    )
+    burn = burn_total(found.totals)
     issued = source.issued(anchor.timestamp, at.timestamp, before_merge=True)
     return total_supply(anchor, [net_change(issued, burn, source.pow_wei(first, at.number))])
 

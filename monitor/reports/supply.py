@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from monitor.domain import BlockRef
 from monitor.issued import IssuanceSource
-from monitor.reports.burn import BurnFrame, burn_series, burn_view
+from monitor.reports.burn import BurnFrame, burn_series, burn_total, burn_view
 from monitor.reports.outlook import PACES, Outlook, outlook
 from monitor.reports.supply_frame import SupplyFrame
 from monitor.store import history, identity
@@ -16,7 +16,6 @@ from monitor.store.database import Database
 from monitor.store.history import Period
 from monitor.supply.barrier import Barrier, Streak, barrier, streak
 from monitor.supply.blobs import schedule_at
-from monitor.supply.burn import BurnTotal
 from monitor.supply.forks import CHAINS, MAINNET
 from monitor.supply.issuance import (
     Issuance,
@@ -81,10 +80,7 @@ def _supply_frame(frame: BurnFrame, source: IssuanceSource) -> SupplyFrame:
     second = source.by_sweep(frame.start, frame.end)
     if not frame.coverage.complete:
         return SupplyFrame(frame, issued, Unknown("blocks of the frame are missing"), second)
-    totals = frame.totals
-    burn = BurnTotal(
-        totals.burn_wei, totals.blob_burn_wei, totals.blocks, totals.burn_unknown, totals.blob_burn_unknown
-    )
+    burn = burn_total(frame.totals)
     rewards = source.pow_wei(frame.coverage.first, frame.coverage.last)
     return SupplyFrame(frame, issued, net_change(issued, burn, rewards), second)
 
