@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from monitor.domain import Block
 from monitor.errors import UsageError
-from monitor.reports.charts.steps import Steps, net_steps, steps
+from monitor.reports.charts.steps import MOST_TOTALS, Steps, net_steps, steps
 from monitor.store import ledger
 from monitor.store.database import Database, open_reader
 from monitor.supply.issuance import Unknown
@@ -126,10 +126,23 @@ def test_the_running_total_is_issuance_less_burn_and_ends_at_a_hole(tmp_path: Pa
     assert all(isinstance(one.net, NetChange) for one in after if one.step.blocks)
 
 
+def test_a_long_chart_has_fewer_totals_and_always_the_last_before_a_hole(tmp_path: Path) -> None:
+    blocks = [*chain(0, 300), *chain(310, 330)]
+    with filled(tmp_path / "x.db", [blocks[:301], blocks[301:]]) as db:
+        net = net_steps(db, steps(db, "24h"), STAKE)
+    known = [place for place, one in enumerate(net) if isinstance(one.so_far, NetChange)]
+    assert len(known) <= MOST_TOTALS
+    assert known[-1] == 300
+    total = net[300].so_far
+    assert isinstance(total, NetChange)
+    assert total.burn.known_wei == sum(burned(blocks[:301]))
+    assert all(isinstance(one.so_far, Unknown) for one in net[301:])
+
+
 def test_without_issuance_there_is_no_net(tmp_path: Path) -> None:
     with filled(tmp_path / "x.db", [chain(0, 20)]) as db:
         net = net_steps(db, steps(db, "24h"), None)
-    assert all(isinstance(one.net, Unknown) and isinstance(one.so_far, Unknown) for one in net)
+    assert all(isinstance(one.net, Unknown) and isinstance(one.so_far, Unknown | None) for one in net)
 
 
 def test_a_frame_without_a_block_is_refused_by_name(tmp_path: Path) -> None:

@@ -16,12 +16,14 @@ from monitor.store.history import FeeStats, Period
 from monitor.supply.burn import BurnTotal
 from monitor.supply.issuance import Issuance, Unknown
 from monitor.supply.total import NetChange, net_change
-from monitor.units import SECONDS_PER_DAY, UnixTime, Wei, join_wei
+from monitor.units import SECONDS_PER_DAY, UnixTime, Wei, ceil_div, join_wei
 
 BLOCKS_EACH = 400
 """Up to so many blocks each is a step of its own."""
 _LONGEST = ((Period.HOUR, 8 * SECONDS_PER_DAY), (Period.DAY, 800 * SECONDS_PER_DAY))
 _SLOT_S = 12
+MOST_TOTALS = 90
+"""Running totals that a picture has room for; an estimate over months is dear."""
 
 
 class Fees(NamedTuple):
@@ -76,7 +78,8 @@ class NetStep(NamedTuple):
     step: Step
     issued: Issuance
     net: NetChange | Unknown
-    so_far: NetChange | Unknown
+    so_far: NetChange | Unknown | None
+    """None: not asked for here (see `MOST_TOTALS`); known as its neighbours are."""
 
 
 def steps(db: Database, since: str) -> Steps:
@@ -101,7 +104,8 @@ def net_steps(db: Database, found: Steps, stake: tuple[int, int] | None) -> list
 
 def _net_steps(source: IssuanceSource, parts: Sequence[Step]) -> Iterator[NetStep]:
     broken, so_far = "", BurnTotal(Wei(0), Wei(0), 0, 0, 0)
-    for step in parts:
+    every = ceil_div(len(parts), MOST_TOTALS)
+    for index, step in enumerate(parts):
         issued = source.issued(step.start, step.end)
         if not step.exact:
             broken = broken or "blocks are missing before this"
@@ -109,8 +113,10 @@ def _net_steps(source: IssuanceSource, parts: Sequence[Step]) -> Iterator[NetSte
             continue
         burned = BurnTotal(step.burn_wei, step.blob_burn_wei, step.blocks, 0, 0)
         so_far += burned
-        from_first = source.issued(parts[0].start, step.end)
-        running = Unknown(broken) if broken else net_change(from_first, so_far)
+        running = Unknown(broken) if broken else None
+        ends = index + 1 == len(parts) or not parts[index + 1].exact
+        if running is None and (ends or index % every == every - 1):
+            running = net_change(source.issued(parts[0].start, step.end), so_far)
         yield NetStep(step, issued, net_change(issued, burned), running)
 
 

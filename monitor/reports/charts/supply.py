@@ -104,12 +104,14 @@ def _running(sheet: Sheet, axes: Any, net: Sequence[NetStep]) -> None:
     low, high = [0.0], [0.0]
     times = [days(net[0].step.start)] if net else []
     for one in net:
+        if one.so_far is None:
+            continue
         times.append(days(one.step.end))
         known = one.so_far if isinstance(one.so_far, NetChange) else None
         low.append(known.low_wei / WEI_PER_ETH if known else NAN)
         high.append(known.high_wei / WEI_PER_ETH if known else NAN)
     unknown = next((one.so_far.cause for one in net if isinstance(one.so_far, Unknown)), "")
-    if not net or all(isinstance(one.so_far, Unknown) for one in net):
+    if not any(isinstance(one.so_far, NetChange) for one in net):
         axes.set_yticks([])
         sheet.remark(axes, f"net change is not known: {unknown or 'no step was wholly seen'}")
         return
