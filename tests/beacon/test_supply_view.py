@@ -105,7 +105,7 @@ def test_before_the_first_sample_nothing_is_claimed(watched: Watched) -> None:
 
 
 def test_a_known_stake_gives_an_estimate_that_holds_the_measured_truth(watched: Watched) -> None:
-    """64 validators are no mainnet: the formula scales, so its interval must hold here as well."""
+    """The estimate is mainnet's, with 32 slots an epoch; this chain's epochs have fewer and pay as much each."""
     rows = issuance.samples(watched.db)
     start, end = rows[0].total.timestamp, rows[-1].total.timestamp
     stake_eth = rows[0].total.validators_gwei // 10**9
@@ -117,6 +117,8 @@ def test_a_known_stake_gives_an_estimate_that_holds_the_measured_truth(watched: 
     watched.db.connection.execute("INSERT INTO issuance_sample SELECT * FROM kept")
     assert isinstance(found, Estimated)
     assert "ETHMON_STAKE" in found.anchor
+    epochs = 32 // SLOTS_PER_EPOCH
+    assert found.low_gwei * epochs <= bare.gwei <= found.high_gwei * epochs
 
 
 def test_a_beacon_node_that_is_gone_is_an_event_and_no_number(watched: Watched) -> None:
