@@ -102,9 +102,9 @@ def newest_first(
 class Pace:
     """How many requests to keep in flight: more while that pays, half when the node asks for a pause."""
 
-    GAIN = 1.3
+    GAIN = 1.15
     """A doubling that brings less than this much more speed is taken back."""
-    IDLE = 0.5
+    IDLE = 0.3
     """Below this share of idle time the limit is this process, and more requests only cost memory."""
     FAR = 0.85
     """Above it nearly all is waiting: four times as many at once."""
