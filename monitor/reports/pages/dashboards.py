@@ -59,80 +59,91 @@ def _supply() -> dict[str, Any]:
 
 
 def _positions() -> dict[str, Any]:
+    return {"distance": _distance(), "history": _history(), "ladder": _ladder(), "alerts": _alerts()}
+
+
+def _distance() -> dict[str, Any]:
     return {
-        "distance": {
-            "title": "Distance to liquidation, %",
-            "query": "SELECT name, round(distance * 100, 2) AS percent FROM position_now WHERE distance IS NOT NULL ORDER BY distance LIMIT 40",
-            "library": "vega-lite",
-            "display": {
-                "mark": {"type": "bar", "tooltip": True},
-                "encoding": {
-                    "y": {
-                        "field": "name",
-                        "type": "nominal",
-                        "sort": "x",
-                        "title": None,
-                        "axis": {"labelLimit": 160},
-                    },
-                    "x": {"field": "percent", "type": "quantitative", "title": "% of the protocol's price"},
-                    "color": {
-                        "field": "percent",
-                        "type": "quantitative",
-                        "legend": None,
-                        "scale": {"scheme": "redyellowgreen", "domain": [0, 30], "clamp": True},
-                    },
+        "title": "Distance to liquidation, %",
+        "query": "SELECT name, round(distance * 100, 2) AS percent FROM position_now WHERE distance IS NOT NULL ORDER BY distance LIMIT 40",
+        "library": "vega-lite",
+        "display": {
+            "mark": {"type": "bar", "tooltip": True},
+            "encoding": {
+                "y": {
+                    "field": "name",
+                    "type": "nominal",
+                    "sort": "x",
+                    "title": None,
+                    "axis": {"labelLimit": 160},
+                },
+                "x": {"field": "percent", "type": "quantitative", "title": "% of the protocol's price"},
+                "color": {
+                    "field": "percent",
+                    "type": "quantitative",
+                    "legend": None,
+                    "scale": {"scheme": "redyellowgreen", "domain": [0, 30], "clamp": True},
                 },
             },
         },
-        "history": {
-            "title": "Liquidation prices against the protocol's price, last samples",
-            "query": (
-                f"SELECT {_TIME.format('block_time')} AS time, name || ' liquidated' AS line, liquidation_usd AS usd FROM (SELECT * FROM position ORDER BY id DESC LIMIT 2000) WHERE liquidation_usd IS NOT NULL"
-                f" UNION ALL SELECT {_TIME.format('block_time')}, 'ETH price', price_usd FROM (SELECT * FROM position ORDER BY id DESC LIMIT 2000) WHERE price_usd IS NOT NULL"
-            ),
-            "library": "vega-lite",
-            "display": {
-                "mark": {"type": "line", "tooltip": True, "interpolate": "step-after"},
-                "encoding": {
-                    "x": _time_axis(),
-                    "y": {"field": "usd", "type": "quantitative", "title": "USD", "scale": {"zero": False}},
-                    "color": {
-                        "field": "line",
-                        "type": "nominal",
-                        "legend": {"orient": "bottom", "columns": 1, "title": None, "labelLimit": 280},
-                    },
-                },
-            },
-        },
-        "ladder": _chart_xy(
-            "Collateral that becomes liquidatable at each ETH price, million USD",
-            "SELECT round(liquidation_usd, 0) AS usd, collateral_usd / 1e6 AS millions, CASE outcome WHEN 'above' THEN 'short' ELSE 'long' END AS side FROM position_now WHERE liquidation_usd IS NOT NULL",
+    }
+
+
+def _history() -> dict[str, Any]:
+    return {
+        "title": "Liquidation prices against the protocol's price, last samples",
+        "query": (
+            f"SELECT {_TIME.format('block_time')} AS time, name || ' liquidated' AS line, liquidation_usd AS usd FROM (SELECT * FROM position ORDER BY id DESC LIMIT 2000) WHERE liquidation_usd IS NOT NULL"
+            f" UNION ALL SELECT {_TIME.format('block_time')}, 'ETH price', price_usd FROM (SELECT * FROM position ORDER BY id DESC LIMIT 2000) WHERE price_usd IS NOT NULL"
         ),
-        "alerts": {
-            "title": "Alerts",
-            "query": f"SELECT {_TIME.format('at_time')} AS time, title, CASE severity WHEN 0 THEN 'info' WHEN 1 THEN 'warning' ELSE 'critical' END AS severity FROM alert ORDER BY serial DESC LIMIT 500",
-            "library": "vega-lite",
-            "display": {
-                "mark": {"type": "point", "filled": True, "size": 90, "tooltip": True},
-                "encoding": {
-                    "x": _time_axis(),
-                    "y": {
-                        "field": "severity",
-                        "type": "nominal",
-                        "sort": ["critical", "warning", "info"],
-                        "title": None,
-                    },
-                    "color": {
-                        "field": "severity",
-                        "type": "nominal",
-                        "legend": None,
-                        "scale": {
-                            "domain": ["critical", "warning", "info"],
-                            "range": ["#d62728", "#ff9f1c", "#4c78a8"],
-                        },
-                    },
-                    "tooltip": [{"field": "title"}, {"field": "time"}],
+        "library": "vega-lite",
+        "display": {
+            "mark": {"type": "line", "tooltip": True, "interpolate": "step-after"},
+            "encoding": {
+                "x": _time_axis(),
+                "y": {"field": "usd", "type": "quantitative", "title": "USD", "scale": {"zero": False}},
+                "color": {
+                    "field": "line",
+                    "type": "nominal",
+                    "legend": {"orient": "bottom", "columns": 1, "title": None, "labelLimit": 280},
                 },
+            },
+        },
+    }
+
+
+def _ladder() -> dict[str, Any]:
+    return _chart_xy(
+        "Collateral that becomes liquidatable at each ETH price, million USD",
+        "SELECT round(liquidation_usd, 0) AS usd, collateral_usd / 1e6 AS millions, CASE outcome WHEN 'above' THEN 'short' ELSE 'long' END AS side FROM position_now WHERE liquidation_usd IS NOT NULL",
+    )
+
+
+def _alerts() -> dict[str, Any]:
+    return {
+        "title": "Alerts",
+        "query": f"SELECT {_TIME.format('at_time')} AS time, title, CASE severity WHEN 0 THEN 'info' WHEN 1 THEN 'warning' ELSE 'critical' END AS severity FROM alert ORDER BY serial DESC LIMIT 500",
+        "library": "vega-lite",
+        "display": {
+            "mark": {"type": "point", "filled": True, "size": 90, "tooltip": True},
+            "encoding": {
+                "x": _time_axis(),
+                "y": {
+                    "field": "severity",
+                    "type": "nominal",
+                    "sort": ["critical", "warning", "info"],
+                    "title": None,
+                },
+                "color": {
+                    "field": "severity",
+                    "type": "nominal",
+                    "legend": None,
+                    "scale": {
+                        "domain": ["critical", "warning", "info"],
+                        "range": ["#d62728", "#ff9f1c", "#4c78a8"],
+                    },
+                },
+                "tooltip": [{"field": "title"}, {"field": "time"}],
             },
         },
     }
