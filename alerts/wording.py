@@ -29,9 +29,14 @@ def clean(text: str, limit: int = 300) -> str:
     would turn into a link or a mention; at most about `limit` characters. Right-to-left text is
     isolated, so that it cannot reorder what stands around it.
     """
-    visible = "".join(_visible(unicodedata.normalize("NFC", text[: limit * 4])))
-    line = _SPACES.sub(" ", visible).strip().translate(_DEFUSED).replace("://", ":\u2044\u2044")
+    line = one_line(text, limit).translate(_DEFUSED).replace("://", ":\u2044\u2044")
     return _isolated(cut(_DOMAIN_DOT.sub("\u2024", line), limit))
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """The first part of a text, at least `limit` characters of it, without control, direction or invisible ones."""
+    visible = "".join(_visible(unicodedata.normalize("NFC", text[: limit * 4])))
+    return _SPACES.sub(" ", visible).strip()
 
 
 def _visible(text: str) -> list[str]:

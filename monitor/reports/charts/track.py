@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from alerts.model import Rule, Severity
+from alerts.model import Rule
 from monitor.domain import BlockRef
 from monitor.errors import UsageError
 from monitor.lending.position import EventKind, PositionKey
 from monitor.readings.positions import subject_of
+from monitor.reports.alert_levels import AlertLevel, levels_of
 from monitor.store import identity, ledger, positions
 from monitor.store.database import Database
 from monitor.store.positions import StoredPosition
@@ -46,13 +46,6 @@ class Happening(NamedTuple):
 
     time: UnixTime
     kind: str
-
-
-class AlertLevel(NamedTuple):
-    """A distance, as a fraction of the price, at which an alert is due."""
-
-    distance: Decimal
-    severity: Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +82,7 @@ def track(db: Database, now: StoredPosition, since: UnixTime, rules: Sequence[Ru
         ledger.recent_ref(db, now.block_number),
         [_point(row) for row in (*rows, now) if row.outcome != "unseen"],
         [one for one in _happenings(db, now.key, since) if one.time <= now.block_time],
-        list(_levels(rules, now)),
+        list(levels_of(rules, now)),
     )
 
 
@@ -172,13 +165,3 @@ _SHOWN = {
         EventKind.LIQUIDATION,
     )
 }
-
-
-def _levels(rules: Iterable[Rule], now: StoredPosition) -> Iterator[AlertLevel]:
-    labels = {"wallet": now.name, "protocol": now.protocol}
-    for rule in rules:
-        if rule.spec.key != "position.distance" or not rule.select:
-            continue
-        if all(labels.get(name) == value for name, value in rule.select.items()):
-            for level in rule.levels:
-                yield AlertLevel(level.threshold / 100, level.severity)
