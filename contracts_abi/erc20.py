@@ -7,6 +7,7 @@ from contracts_abi.call import Call
 BALANCE_OF = Call("erc20", "balanceOf", int)
 DECIMALS = Call("erc20", "decimals", int)
 SYMBOL = Call("erc20", "symbol", str)
+TOTAL_SUPPLY = Call("erc20", "totalSupply", int)
 
 
 def symbol_of(data: bytes) -> str:

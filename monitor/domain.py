@@ -115,3 +115,27 @@ class FeedPrice:
     decimals: int
     updated_at: UnixTime | None
     """Block time of the answer; None where the feed does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedToken:
+    """A token whose supply is read, as the watchlist or the shipped list names it."""
+
+    name: str
+    address: Address
+    kind: str
+    """"stablecoin", "tokenised fund": what it is summed with."""
+    denomination: str
+    """What one token stands for at face value ("USD", "EUR", "oz gold"); empty: a share with a price of its own."""
+    source: str
+    """Where the address is from."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSupply:
+    """`totalSupply()` of a token at a block, exact, in units of `10**-decimals` tokens."""
+
+    units: int
+    decimals: int
+    symbol: str
+    """The contract's own text, made printable; nothing is decided by it."""

@@ -27,7 +27,7 @@ from monitor.store.partitions import Part, Source, parts, source
 
 FORMATS = ("parquet", "csv")
 _MANIFEST = "_days.json"
-_TEXTS = {"burn_rule"}
+_TEXTS = {"burn_rule", "supply_tokens"}
 """Expressions of views that are text; every other one without a unit in its name is a whole number."""
 
 Rows = Sequence[tuple[Any, ...]]

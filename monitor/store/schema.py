@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from monitor.store import alert_tables, issuance_tables, position_tables
+from monitor.store import alert_tables, issuance_tables, position_tables, token_tables
 
 APPLICATION_ID = 0x6574686D
 """'ethm' in the file header: told from any other SQLite file."""
@@ -35,6 +35,7 @@ KEPT_ON_ROLLBACK = {
     "event": "wall-clock history of the daemon",
     "setting": "choices, not facts of the chain",
     **alert_tables.KEPT,
+    **token_tables.KEPT,
 }
 
 # a * g / 10**9 and a * g % 10**9 with no intermediate above the result: each factor is split.
@@ -214,6 +215,7 @@ MIGRATIONS: tuple[Callable[[Any], None], ...] = (
     issuance_tables.issuance,
     issuance_tables.rewards_and_deposits,
     issuance_tables.payouts,
+    token_tables.tokens,
 )
 VERSION = len(MIGRATIONS)
 """Kept in `PRAGMA user_version`, set in the transaction of each migration."""

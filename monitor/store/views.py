@@ -76,12 +76,25 @@ _REORG = f"""
         {_eth("blob_burn_gwei", "blob_burn_rem_wei")} AS blob_burn_taken_back_eth
     FROM reorg"""
 
+# Amounts keep every digit: the decimal point is set into the text.
+_TOKENS = """
+    CASE WHEN supply.supply IS NULL THEN NULL WHEN supply.decimals = 0 THEN supply.supply
+    ELSE substr(padded, 1, length(padded) - supply.decimals) || '.' || substr(padded, -supply.decimals) END"""
+
+_TOKEN_SUPPLY = f"""
+    SELECT {_utc("block_time")} AS time_utc, supply.block_number, token.name, token.kind, token.denomination,
+        {_TOKENS} AS supply_tokens, supply.tokens, supply.cause, supply.address
+    FROM (SELECT *, CASE WHEN length(supply) > decimals THEN supply
+            ELSE substr(printf('%0' || (decimals + 1) || 'd', 0) || supply, -decimals - 1) END AS padded
+        FROM token_supply) AS supply JOIN token USING (address)"""
+
 VIEWS = {
     "v_block": _BLOCK,
     "v_burn_hour": _burn("rollup_hour"),
     "v_burn_day": _burn("rollup_day"),
     "v_gap": _GAP,
     "v_reorg": _REORG,
+    "v_token_supply": _TOKEN_SUPPLY,
 }
 
 

@@ -1,0 +1,141 @@
+"""Supplies of tokens in the store. Every writer joins the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from monitor.domain import BlockRef, ListedToken, TokenSupply
+from monitor.store.database import Database
+from monitor.units import SECONDS_PER_HOUR, Address, BlockNumber, UnixTime
+
+ROW_EVERY_S = SECONDS_PER_HOUR
+"""A supply that stays the same gets a row this often (block time): it was seen, and did not change."""
+UNSEEN_AFTER_S = 2 * SECONDS_PER_HOUR
+"""A token that is seen has a row more often than this; a longer silence is a hole."""
+
+_COLUMNS = "block_number, block_time, address, supply, decimals, cause"
+
+
+class SupplyRow(NamedTuple):
+    """One row of `token_supply`: a supply, or the cause why there is none."""
+
+    block_number: BlockNumber
+    block_time: UnixTime
+    address: Address
+    units: int | None
+    decimals: int | None
+    cause: str
+
+
+class StoredToken(NamedTuple):
+    """One row of `token`."""
+
+    listed: ListedToken
+    symbol: str | None
+    """None: its contract was never read."""
+
+
+def save(
+    db: Database, at: BlockRef, listed: Sequence[ListedToken], read: dict[Address, TokenSupply | str]
+) -> None:
+    """What block `at` shows of tokens; text is why a supply cannot be seen. A row where that is news."""
+    with db.transaction() as connection:
+        for token in listed:
+            found = read[token.address]
+            symbol = found.symbol if isinstance(found, TokenSupply) else None
+            connection.execute(
+                "INSERT INTO token VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (address) DO UPDATE SET name = excluded.name,"
+                " kind = excluded.kind, denomination = excluded.denomination, source = excluded.source,"
+                " symbol = coalesce(excluded.symbol, symbol)",
+                (token.address, token.name, token.kind, token.denomination, token.source, symbol),
+            )
+            row = _row(at, token.address, found)
+            if _is_news(newest(db, token.address), row):
+                _insert(connection, row)
+
+
+def add(db: Database, rows: Sequence[SupplyRow]) -> int:
+    """Rows of the past, as a backfill reads them; a block that has one of the token keeps it. How many were new."""
+    with db.transaction() as connection:
+        fresh = [row for row in rows if not _is_there(db, row)]
+        for row in fresh:
+            _insert(connection, row)
+    return len(fresh)
+
+
+def listed(db: Database) -> list[StoredToken]:
+    """Every token that was ever read here, in the order of kind and name."""
+    rows = db.rows(
+        "SELECT name, address, kind, denomination, source, symbol FROM token ORDER BY kind, denomination, name"
+    )
+    return [StoredToken(ListedToken(*row[:5]), row[5]) for row in rows]
+
+
+def newest(db: Database, address: Address, until: UnixTime | None = None) -> SupplyRow | None:
+    """The last row of a token, at or before `until`."""
+    row = db.row(
+        f"SELECT {_COLUMNS} FROM token_supply WHERE address = ? AND block_time <= ?"
+        " ORDER BY block_time DESC, id DESC LIMIT 1",
+        address,
+        2**62 if until is None else until,
+    )
+    return None if row is None else _read(row)
+
+
+def seen_at(db: Database, address: Address, time: UnixTime) -> SupplyRow | None:
+    """The supply that held at `time`: of a row that said one, with no silence since; None: not known."""
+    row = newest(db, address, time)
+    return (
+        row if row is not None and row.units is not None and time - row.block_time < UNSEEN_AFTER_S else None
+    )
+
+
+def history(db: Database, address: Address, since: UnixTime, until: UnixTime) -> list[SupplyRow]:
+    """Rows of a token from `since` up to `until`, oldest first."""
+    rows = db.rows(
+        f"SELECT {_COLUMNS} FROM token_supply WHERE address = ? AND block_time BETWEEN ? AND ?"
+        " ORDER BY block_time, id",
+        *(address, since, until),
+    )
+    return [_read(row) for row in rows]
+
+
+def between(db: Database, first: BlockNumber, last: BlockNumber) -> list[SupplyRow]:
+    """Rows of all tokens in a range of blocks, oldest first."""
+    rows = db.rows(
+        f"SELECT {_COLUMNS} FROM token_supply WHERE block_number BETWEEN ? AND ? ORDER BY block_number, id",
+        *(first, last),
+    )
+    return [_read(row) for row in rows]
+
+
+def _row(at: BlockRef, address: Address, found: TokenSupply | str) -> SupplyRow:
+    if isinstance(found, str):
+        return SupplyRow(at.number, at.timestamp, address, None, None, found)
+    return SupplyRow(at.number, at.timestamp, address, found.units, found.decimals, "")
+
+
+def _is_news(before: SupplyRow | None, row: SupplyRow) -> bool:
+    return before is None or before[3:] != row[3:] or row.block_time - before.block_time >= ROW_EVERY_S
+
+
+def _is_there(db: Database, row: SupplyRow) -> bool:
+    found = db.row(
+        "SELECT 1 FROM token_supply WHERE address = ? AND block_time = ?", row.address, row.block_time
+    )
+    return found is not None
+
+
+def _insert(connection: Any, row: SupplyRow) -> None:
+    tokens = None if row.units is None else row.units / 10 ** (row.decimals or 0)
+    supply = None if row.units is None else str(row.units)
+    connection.execute(
+        f"INSERT INTO token_supply ({_COLUMNS}, tokens) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (row.block_number, row.block_time, row.address, supply, row.decimals, row.cause, tokens),
+    )
+
+
+def _read(row: tuple[Any, ...]) -> SupplyRow:
+    number, time, address, supply, decimals, cause = row
+    return SupplyRow(number, time, address, None if supply is None else int(supply), decimals, cause)
