@@ -118,7 +118,7 @@ def title(alert: Alert) -> str:
             return f"{name}: over, {clean(alert.reason.cause, 120)}"
         case Transition.CORRECTED if alert.reason.value is None:
             return f"{name}: what was said does not hold"
-        case Transition.HAPPENED if alert.reason.value is None:
+        case Transition.HAPPENED if alert.reading is None:
             return f"{name}: {alert.reason.more} more, {alert.rule.spec.what}"
         case _:
             return f"{name}: {state}"
@@ -128,7 +128,7 @@ def phrase(rule: Rule, value: Decimal | None) -> str:
     """The reading's state in words, after its subject's name."""
     if value == 0 and rule.spec.at_zero:
         return rule.spec.at_zero
-    return rule.spec.phrase.replace("{value}", "unknown" if value is None else show(value, rule.spec.unit))
+    return rule.spec.phrase.replace("{value}", "an unknown amount" if value is None else show(value, rule.spec.unit))
 
 
 def _topic(alert: Alert) -> str:
@@ -166,8 +166,10 @@ def why(alert: Alert) -> str:  # noqa: PLR0911  one line per reason
             return "It can be read again" + (f"; it is {side} {level}." if level else " and is fine.")
         case Because.REPLACED:
             return f"What was said does not hold: {clean(reason.cause)}."
-        case Because.HAPPENED if reason.value is not None and reason.more:
-            return f"{reason.more} more since the last message."
+        case Because.HAPPENED if alert.reading is not None:
+            unread = f"How much is not known: {clean(reason.cause)}." if reason.cause else ""
+            more = f"{reason.more} more since the last message." if reason.more else ""
+            return " ".join(part for part in (unread, more) if part)
         case _:
             return ""
 

@@ -53,13 +53,26 @@ Step = tuple[Incident, Alert | None]
 def step(look: Look, before: Incident) -> Step:
     """The incident after this look, and what is to be told."""
     value = look.reading.value
+    if look.rule.spec.kind is Kind.EVENT:
+        return (before, None) if isinstance(value, Gone) else _happened(look, before, value)
+    before = _of_this_rule(look.rule, before)
     if isinstance(value, CannotSee):
         return _unseen(look, before, value)
     if isinstance(value, Gone):
         return _gone(look, before, value)
-    if look.rule.spec.kind is Kind.EVENT:
-        return _happened(look, before, value)
     return _seen(look, before, value)
+
+
+def _of_this_rule(rule: Rule, before: Incident) -> Incident:
+    """What was told under other thresholds of the same name says nothing about these.
+
+    Level 2 of `20%, 10%` is milder than level 1 of `5%, 2%`, which must not pass for told.
+    """
+    if before.meaning in {"", rule.meaning}:
+        return before
+    return replace(
+        before, level=0, told=0, breached_since=(), told_at=None, told_value=None, acked=False, meaning=""
+    )
 
 
 def _seen(look: Look, before: Incident, value: Decimal) -> Step:
@@ -74,7 +87,7 @@ def _seen(look: Look, before: Incident, value: Decimal) -> Step:
         snoozed_until=before.snoozed_until if is_snoozed(before, time) else None,
     )
     decision = _worse_than_told(before, now) or _better_than_told(rule, before, now, time)
-    decision = decision or _same_as_told(rule, before, now, time)
+    decision = decision or _snooze_over(before, now) or _same_as_told(rule, before, now, time)
     if decision is None or (now.snoozed_until is not None and level > 0):
         return now, None
     transition, because = decision
@@ -108,6 +121,12 @@ def _better_than_told(
         return Transition.RECOVERED, Because.CLEARED
     # The last word was "cannot see", and must not stay so.
     return (Transition.SIGHTED, Because.SEEN) if sight_due else None
+
+
+def _snooze_over(before: Incident, now: Incident) -> tuple[Transition, Because] | None:
+    """A snooze is an alarm clock: it rings again when its time is over and nothing is better."""
+    over = before.snoozed_until is not None and now.snoozed_until is None
+    return (Transition.REMINDED, Because.SNOOZE_OVER) if over and now.level and not now.acked else None
 
 
 def _same_as_told(
@@ -189,9 +208,11 @@ def _gone(look: Look, before: Incident, gone: Gone) -> Step:
     return _tell(look, now, Transition.RECOVERED, reason)
 
 
-def _happened(look: Look, before: Incident, value: Decimal) -> Step:
+def _happened(look: Look, before: Incident, value: Decimal | CannotSee) -> Step:
+    """An event whose size cannot be read has happened all the same: it counts as one of the mildest level."""
     rule, occurrence, time = look.rule, look.reading.occurrence, look.at.time
-    level = sum(is_beyond(value, one.threshold, rule.direction) for one in rule.levels)
+    size = value if isinstance(value, Decimal) else None
+    level = 1 if size is None else sum(is_beyond(size, one.threshold, rule.direction) for one in rule.levels)
     if level == 0 or any(known == occurrence for known, _ in before.occurrences):
         return before, None
     recent = tuple(one for one in before.occurrences if time - one[1] < REMEMBER_EVENTS_S)
@@ -200,7 +221,14 @@ def _happened(look: Look, before: Incident, value: Decimal) -> Step:
     due = _cooled(rule, before.told_at, time) or level > before.told or before.told_at == time
     if is_snoozed(before, time) or not due:
         return replace(now, level=max(level, before.level), held_back=before.held_back + 1), None
-    reason = Reason(Because.HAPPENED, value=value, threshold=threshold_of(rule, level), more=before.held_back)
+    cause = value.cause if isinstance(value, CannotSee) else ""
+    reason = Reason(
+        Because.HAPPENED,
+        value=size,
+        threshold=threshold_of(rule, level),
+        cause=cause,
+        more=before.held_back,
+    )
     return _tell(look, replace(now, held_back=0, snoozed_until=None), Transition.HAPPENED, reason)
 
 
@@ -219,7 +247,7 @@ def _tell(look: Look, now: Incident, transition: Transition, reason: Reason) -> 
     rule, reading, at = look
     if not now.id or transition is Transition.HAPPENED:
         now = replace(now, id=digest(rule.name, now.subject, reading.occurrence, at.hash, at.time))
-    now = replace(now, name=reading.name)
+    now = replace(now, name=reading.name, meaning=rule.meaning)
     alert = _alert(rule, now, transition, reason, severity=_severity(rule, now, transition), at=at)
     alert = replace(alert, reading=reading)
     return _after(now, transition, reason.value, at.time), alert

@@ -206,6 +206,12 @@ class Rule:
     """Empty: all that are configured."""
     message: str = ""
 
+    @property
+    def meaning(self) -> str:
+        """What its levels stand for: an incident of another meaning is another incident."""
+        thresholds = ", ".join(str(level.threshold) for level in self.levels)
+        return f"{self.spec.key} {self.direction} {thresholds}"
+
 
 class Transition(StrEnum):
     """What happened to an incident that is worth telling."""
@@ -282,6 +288,8 @@ class Incident:
     held_back: int = 0
     occurrences: tuple[tuple[str, int], ...] = ()
     """EVENT: (occurrence, block time) of what was already handled, newest last."""
+    meaning: str = ""
+    """`Rule.meaning` when it was told last."""
 
     @property
     def phase(self) -> str:

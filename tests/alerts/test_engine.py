@@ -10,6 +10,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.compose import lead, title
 from alerts.engine import Evaluation, acknowledge, evaluate, group, snooze
 from alerts.model import (
     Alert,
@@ -252,6 +253,57 @@ def test_events_can_be_snoozed_and_are_counted_meanwhile() -> None:
         assert story.tick(stamp(second), transfer(500, f"tx{second}", stamp(second))) == []
     assert story.tick(stamp(7200)) == [T.HAPPENED]
     assert story.told[-1].reason.more == 2
+
+
+def test_an_event_whose_size_cannot_be_read_is_told_all_the_same() -> None:
+    story = Story(BIG)
+    at, blind = stamp(0), CannotSee("the token has no price")
+    unpriced = replace(transfer(0, "tx1", at), value=blind)
+    assert story.tick(at, unpriced) == [T.HAPPENED]
+    assert story.tick(stamp(900), unpriced) == [], "once"
+    (told,) = story.told
+    assert (told.reason.value, told.severity) == (None, Severity.WARNING)
+    assert title(told) == "Whale: moved an unknown amount"
+    assert "the token has no price" in lead(told)
+
+
+def test_a_snooze_rings_again_when_it_is_over() -> None:
+    story = Story(RULE)
+    story.distances((0, "9"))
+    key = ("whale", "w1")
+    story.states[key] = snooze(story.states[key], until=3600)
+    assert story.distances((12, "9"), (3599, "9")) == []
+    assert story.distances((3600, "9"), (3612, "9")) == [T.REMINDED]
+    assert story.told[-1].reason.because is Because.SNOOZE_OVER
+    story.states[key] = snooze(story.states[key], until=9000)
+    assert story.distances((9000, "15")) == [T.REMINDED]
+    assert story.told[-1].reason.threshold == Decimal(20), "what is true now"
+
+
+def test_an_acknowledged_incident_does_not_ring_after_a_snooze() -> None:
+    story = Story(RULE)
+    story.distances((0, "9"))
+    key = ("whale", "w1")
+    story.states[key] = acknowledge(snooze(story.states[key], until=3600))
+    assert story.distances((3600, "9"), (9999, "9")) == []
+
+
+def test_edited_levels_are_told_although_deeper_ones_of_the_old_rule_were() -> None:
+    story = Story(RULE)
+    story.distances((0, "19"), (12, "9"))
+    key = ("whale", "w1")
+    story.states[key] = acknowledge(story.states[key])
+    closer = (Level(Decimal(8), Severity.WARNING), Level(Decimal(3), Severity.CRITICAL))
+    story.rules = (replace(RULE, levels=closer),)
+    assert story.distances((24, "9")) == []
+    assert story.distances((36, "7"), (48, "2")) == [T.OPENED, T.WORSENED]
+
+
+def test_what_tunes_a_rule_may_be_edited_without_a_word() -> None:
+    story = Story(RULE)
+    story.distances((0, "9"))
+    story.rules = (replace(RULE, cool_down_s=60, message="other words"),)
+    assert story.distances((12, "9"), (7200, "9")) == []
 
 
 def test_rules_select_by_label_and_window() -> None:
