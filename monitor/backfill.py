@@ -12,13 +12,13 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
 
 from monitor.chain.bulk import Bulk, Pace, Piece, ReadBlocks, newest_first
-from monitor.domain import Block, Gap
+from monitor.domain import Block, BlockRef, Gap, GapKind
 from monitor.ports import Clock
 from monitor.store import coverage, gaps, ledger
 from monitor.store.database import Database
@@ -122,13 +122,21 @@ class _Writer:
             return
         self._write(blocks, found)
         self.stored += len(blocks)
-        self.unreadable += sum(gap.last - gap.first + 1 for gap in found)
+        self.unreadable += sum(gap.last - gap.first + 1 for gap in found if gap.kind is GapKind.BLOCKS)
         if self.progress is not None:
             self.progress(self.state)
 
     def _write(self, blocks: Sequence[Block], found: Sequence[Gap]) -> None:
         at = self.clock.now()
         with self.db.transaction():
+            before = ledger.cursor(self.db)
             ledger.append(self.db, blocks, at)
-            for gap in found:
+            for gap in (*found, *_passed_over(before, ledger.cursor(self.db))):
                 gaps.open_gap(self.db, gap, at)
+
+
+def _passed_over(before: BlockRef | None, after: BlockRef | None) -> Iterator[Gap]:
+    """The newest blocks come first: until the rest follows, what the cursor jumped over is a gap that a daemon mends."""
+    if before is not None and after is not None and after.number > before.number:
+        first = BlockNumber(before.number + 1)
+        yield Gap(GapKind.BLOCKS, first, after.number, "a backfill has read newer blocks, these not yet")

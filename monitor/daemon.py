@@ -42,6 +42,8 @@ from monitor.watchlist import load_watchlist
 log = logging.getLogger("ethmon")
 
 REPAIR_EVERY_S = 30.0
+REPAIR_BLOCKS = 500
+"""In one go, as many as are read in a tick: a gap may have millions, and the head waits meanwhile."""
 LOOK_EVERY_S = 10.0
 STALE_HEAD_S = 60
 """Five slots without a block: said once, and again when it is over."""
@@ -169,7 +171,9 @@ class Daemon:
         if not records:
             return
         try:
-            result = repair(source, db, self._clock, records, cancel=self._stopping)
+            result = repair(
+                source, db, self._clock, records, cancel=self._stopping, most_blocks=REPAIR_BLOCKS
+            )
         except NodeError as error:
             log.warning("gaps could not be read again: %s", error)
             return

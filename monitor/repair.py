@@ -7,10 +7,12 @@ the newest cause and one more attempt.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
 
+from monitor.chain.bulk import newest_first
+from monitor.chain.incomplete import gaps_in
 from monitor.domain import Block
 from monitor.errors import BadAnswer, BlockGone, BrokenLink, NodeError, NodeUnavailable, Unsupported
 from monitor.ports import BlockSource, Clock
@@ -40,26 +42,37 @@ def repair(
     source: BlockSource,
     db: Database,
     clock: Clock,
-    records: Iterator[GapRecord] | tuple[GapRecord, ...],
+    records: Sequence[GapRecord],
     *,
     cancel: Event,
     progress: Progress | None = None,
+    most_blocks: int | None = None,
 ) -> Repaired:
-    """Read the blocks of `records` again and store what is whole.
+    """Read the blocks of `records` again, each from its newest on, and store what is whole.
 
+    `most_blocks`: ends after about so many, and leaves a gap at the first chunk of which nothing came;
+    for a caller that has a head to follow. None tries every block.
     Raises NodeUnavailable when no endpoint answers: that says nothing about a gap.
     """
     before, asked = _open_blocks(db), 0
     for record in records:
-        for first in range(record.gap.first, record.gap.last + 1, CHUNK):
-            if cancel.is_set():
+        cause = None
+        for span in _spans(record):
+            if cancel.is_set() or (most_blocks is not None and asked >= most_blocks):
                 break
-            last = min(record.gap.last, first + CHUNK - 1)
-            _repair_chunk(source, db, clock, record, (BlockNumber(first), BlockNumber(last)))
-            asked += last - first + 1
+            size, stored, problem = _repair_chunk(source, db, clock, record, span)
+            asked, cause = asked + size, cause or problem
             if progress is not None:
-                progress(last - first + 1)
+                progress(size)
+            if not stored and most_blocks is not None:
+                break
+        if cause is not None:
+            gaps.record_attempt(db, record, clock.now(), cause)
     return Repaired(asked, max(0, before - _open_blocks(db)))
+
+
+def _spans(record: GapRecord) -> Iterator[tuple[BlockNumber, BlockNumber]]:
+    return newest_first([(record.gap.first, record.gap.last)], CHUNK)
 
 
 def due(db: Database, clock: Clock) -> tuple[GapRecord, ...]:
@@ -75,16 +88,22 @@ def _next_attempt(record: GapRecord) -> int:
 
 def _repair_chunk(
     source: BlockSource, db: Database, clock: Clock, record: GapRecord, span: tuple[BlockNumber, BlockNumber]
-) -> None:
+) -> tuple[int, int, str | None]:
+    """How many blocks were asked for, how many were stored, and why the gap is not closed here."""
     first, last = span
     found, cause = _read(source, first, last)
+    lacking = gaps_in(found)
     try:
         with db.transaction():
             ledger.append(db, found, clock.now())
+            for gap in lacking:
+                gaps.open_gap(db, gap, clock.now())
     except BrokenLink as error:
-        cause = str(error)
-    if cause is not None or len(found) < last - first + 1:
-        gaps.record_attempt(db, record.id, clock.now(), cause or "the node does not have these blocks")
+        found, cause = [], str(error)
+    if cause is None and len(found) < last - first + 1:
+        cause = "the node does not have these blocks"
+    same = (gap.cause for gap in lacking if gap.kind is record.gap.kind)
+    return last - first + 1, len(found), cause or next(same, None)
 
 
 def _read(source: BlockSource, first: BlockNumber, last: BlockNumber) -> tuple[list[Block], str | None]:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from monitor.chain.blocks import BLOCK, BlobFee, BlockJson, to_blocks
 from monitor.chain.features import probe
+from monitor.chain.incomplete import gaps_in
 from monitor.chain.member import Feature, Member
 from monitor.chain.pool import Pool
 from monitor.chain.receipts import with_receipts
@@ -43,7 +44,7 @@ _TICK_S = 0.2
 
 
 class Piece(NamedTuple):
-    """Blocks `first` to `last` as far as they could be read: ascending, linked; the rest are gaps."""
+    """Blocks `first` to `last` as far as they could be read: ascending, linked; what is not known is in gaps."""
 
     first: BlockNumber
     last: BlockNumber
@@ -315,15 +316,19 @@ def _check_links(blocks: Sequence[Block | None]) -> None:
 
 
 def _as_piece(first: BlockNumber, last: BlockNumber, answers: Sequence[Block | None]) -> Piece:
-    """Blocks that the node has; runs of those that it has not are gaps."""
+    """Blocks that the node has; runs of those that it has not, and what it does not tell of others, are gaps."""
     blocks = [block for block in answers if block is not None]
+    return Piece(first, last, blocks, (*_not_there(first, last, blocks), *gaps_in(blocks)))
+
+
+def _not_there(first: BlockNumber, last: BlockNumber, blocks: Sequence[Block]) -> list[Gap]:
     if len(blocks) == last - first + 1:
-        return Piece(first, last, blocks, ())
-    present = {block.ref.number for block in blocks}
+        return []
     gaps: list[Gap] = []
+    present = {block.ref.number for block in blocks}
     for number in range(first, last + 1):
         if number in present:
             continue
         start = gaps.pop().first if gaps and gaps[-1].last == number - 1 else BlockNumber(number)
         gaps.append(Gap(GapKind.BLOCKS, start, BlockNumber(number), "the node does not have it"))
-    return Piece(first, last, blocks, gaps)
+    return gaps

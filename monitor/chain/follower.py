@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitor.domain import Block, BlockRef, BurnRule, Gap, GapKind, Reorg
+from monitor.chain.incomplete import gaps_in
+from monitor.domain import Block, BlockRef, Gap, GapKind, Reorg
 from monitor.errors import BadAnswer, ChainError, NodeError
 from monitor.ports import BlockSource, KnownChain
 from monitor.units import BlockNumber
@@ -214,26 +215,6 @@ class Follower:
             f"the node's chain shares no block with the stored one, which ends at {cursor.number}. "
             "Check ETH_RPC_URLS, or start a new database with ETHMON_DB."
         )
-
-
-def gaps_in(blocks: Sequence[Block]) -> list[Gap]:
-    """What is not known of blocks that were read: receipts or the blob fee. Adjacent ones are merged."""
-    gaps: list[Gap] = []
-    for block in blocks:
-        row = block.row
-        if row.burn_rule is BurnRule.RECEIPTS and row.receipt_gas is None:
-            _extend(gaps, GapKind.RECEIPTS, row.number, "the node gave no receipts")
-        if row.blob_gas_used is not None and row.blob_base_fee_wei is None:
-            _extend(gaps, GapKind.BLOB_FEE, row.number, "the blob schedule is not known or in doubt")
-    return gaps
-
-
-def _extend(gaps: list[Gap], kind: GapKind, number: BlockNumber, cause: str) -> None:
-    for index, gap in enumerate(gaps):
-        if gap.kind is kind and gap.last + 1 == number and gap.cause == cause:
-            gaps[index] = Gap(kind, gap.first, number, cause)
-            return
-    gaps.append(Gap(kind, number, number, cause))
 
 
 def _present(blocks: Sequence[Block | None]) -> list[Block]:

@@ -56,12 +56,13 @@ def open_gap(db: Database, gap: Gap, at: UnixTime) -> None:
             _insert_merged(db, replace(gap, first=first, last=last), at)
 
 
-def record_attempt(db: Database, gap_id: int, at: UnixTime, cause: str | None = None) -> None:
-    """A repair was tried and failed, for `cause` where that is new."""
+def record_attempt(db: Database, record: GapRecord, at: UnixTime, cause: str) -> None:
+    """A repair of `record` failed, for `cause`, in whatever is still open of it: it may be in parts now."""
     with db.transaction() as connection:
         connection.execute(
-            "UPDATE gap SET attempts = attempts + 1, last_attempt_at = ?, cause = coalesce(?, cause) WHERE id = ?",
-            (at, cause, gap_id),
+            "UPDATE gap SET attempts = ?, last_attempt_at = ?, cause = ?"
+            " WHERE closed_at IS NULL AND kind = ? AND first <= ? AND last >= ?",
+            (record.attempts + 1, at, cause, record.gap.kind, record.gap.last, record.gap.first),
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from monitor.backfill import WRITE_BLOCKS, Backfilled, run_backfill
 from monitor.chain.bulk import Pace, ReadBlocks
-from monitor.domain import Block
+from monitor.domain import Block, BurnRule, GapKind
 from monitor.errors import BadAnswer, BrokenLink, NodeUnavailable
 from monitor.store import coverage, gaps, ledger
 from monitor.store.database import Database
@@ -163,6 +163,37 @@ def test_unreadable_blocks_are_gap_rows_until_they_can_be_read(db: Database) -> 
     again = backfill(db, first=4_000)
     assert again == Backfilled(total=1, stored=1, unreadable=0)
     assert gaps.open_gaps(db) == ()
+
+
+def test_what_blocks_do_not_tell_is_a_gap_row_too(db: Database) -> None:
+    def read(first: int, last: int) -> Sequence[Block]:
+        blocks = node(first, last)
+        return [
+            Block(ref, row._replace(burn_rule=BurnRule.RECEIPTS, blob_base_fee_wei=None))
+            if 4_400 <= ref.number < 4_500
+            else Block(ref, row)
+            for ref, row in blocks
+        ]
+
+    done = backfill(db, read, first=4_000)
+    assert (done.unreadable, done.left) == (0, 0)
+    found = {(one.gap.kind, one.gap.first, one.gap.last) for one in gaps.open_gaps(db)}
+    assert found == {(GapKind.RECEIPTS, 4_400, 4_499), (GapKind.BLOB_FEE, 4_400, 4_499)}
+
+
+def test_what_a_backfill_leaves_out_below_the_new_cursor_is_a_gap_until_it_is_read(tmp_path: Path) -> None:
+    with new_database(tmp_path / "ethmon.db") as db:
+        ledger.append(db, node(0, 9), CHAIN[9].ref.timestamp)
+        cancel = threading.Event()
+        backfill(db, cancel=cancel, seen=[], in_flight=1)
+        assert ledger.cursor(db) == TIP.ref
+        assert sum(one.gap.last - one.gap.first + 1 for one in gaps.open_gaps(db)) == sum(
+            last - first + 1
+            for first, last in coverage.missing_ranges(db, 0, LENGTH - 1)  # type: ignore[arg-type]
+        )
+        assert gaps.open_gaps(db)
+        backfill(db)
+        assert gaps.open_gaps(db) == ()
 
 
 def test_blocks_of_another_branch_are_never_counted(db: Database) -> None:

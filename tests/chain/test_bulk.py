@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.chain.blocks import BLOCK, no_blob_fee, to_block
+from monitor.chain.blocks import BLOCK, to_block
 from monitor.chain.bulk import (
     ATTEMPTS,
     MOST_IN_FLIGHT,
@@ -30,6 +30,7 @@ from monitor.chain.quantity import int64, int64s
 from monitor.chain.sieve import HashSieve, feed
 from monitor.domain import Block, GapKind
 from monitor.errors import BadAnswer, NodeUnavailable, RateLimited, WrongChain
+from monitor.units import BlobGas, UnixTime, Wei
 from tests.support.clock import ManualClock
 from tests.support.databases import chain
 from tests.support.recorded_node import RecordedNode, child_of, synthetic
@@ -38,6 +39,10 @@ from tests.support.rpc_server import RpcServer, batch_limit, hang, hang_up, rate
 LENGTH = 250
 CHAIN = synthetic(LENGTH)
 Connect = Callable[..., Endpoints]
+
+
+def priced(_time: UnixTime, _excess: BlobGas) -> Wei:
+    return Wei(7)
 
 
 @pytest.fixture
@@ -56,7 +61,9 @@ def connect() -> Iterator[Connect]:
     with ExitStack() as stack:
 
         def opened(*servers: RpcServer, chain_id: int = 1) -> Endpoints:
-            pool = Endpoints([server.url for server in servers], clock=ManualClock(), chain_id=chain_id)
+            pool = Endpoints(
+                [server.url for server in servers], clock=ManualClock(), chain_id=chain_id, blob_fee=priced
+            )
             stack.callback(pool.close)
             return pool
 
@@ -66,7 +73,7 @@ def connect() -> Iterator[Connect]:
 def read_all(
     pool: Endpoints, first: int = 0, last: int = LENGTH - 1, *, headers: bool = False, in_flight: int = 3
 ) -> list[Piece]:
-    read = block_reader(pool, no_blob_fee, headers=headers)
+    read = block_reader(pool, priced, headers=headers)
     bulk = Bulk(read, threading.Event(), Pace(in_flight, in_flight), pause_s=0.01)
     return list(bulk.pieces(newest_first([(first, last)])))
 
@@ -250,7 +257,7 @@ def test_cancelling_does_not_wait_for_a_node_that_hangs(server: RpcServer, conne
     server.always = hang
     cancel = threading.Event()
     threading.Timer(0.05, cancel.set).start()
-    bulk = Bulk(block_reader(pool, no_blob_fee), cancel, Pace(2, 2))
+    bulk = Bulk(block_reader(pool, priced), cancel, Pace(2, 2))
     assert list(bulk.pieces(newest_first([(0, LENGTH - 1)]))) == []
     assert any(thread.name == "bulk" for thread in threading.enumerate())  # still in their calls
 
@@ -330,7 +337,7 @@ def test_counting_hashes_while_they_arrive_changes_no_block(
 
 
 def decoded(body: bytes) -> list[Block]:
-    return [to_block(reply.result, 1, no_blob_fee, "node") for reply in BLOCK.many.decode(body)]  # type: ignore[arg-type]
+    return [to_block(reply.result, 1, priced, "node") for reply in BLOCK.many.decode(body)]  # type: ignore[arg-type]
 
 
 def sifted(body: bytes, cuts: Iterable[int], size: int) -> bytes:

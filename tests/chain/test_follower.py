@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from monitor.chain.follower import CHUNK, SKIP_AFTER, Advance, Follower, Standstill, Wait, gaps_in
+from monitor.chain.follower import CHUNK, SKIP_AFTER, Advance, Follower, Standstill, Wait
+from monitor.chain.incomplete import gaps_in
 from monitor.domain import Block, BlockRef, BurnRule, GapKind
 from monitor.errors import BadAnswer, ChainError, NodeError
 from monitor.units import BlockNumber

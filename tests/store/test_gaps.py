@@ -61,7 +61,7 @@ def test_what_is_stored_is_no_gap_of_blocks(db: Database) -> None:
 
 def test_closing_the_middle_leaves_both_ends_open(db: Database) -> None:
     gaps.open_gap(db, gap(10, 20), AT)
-    gaps.record_attempt(db, gaps.open_gaps(db)[0].id, UnixTime(AT + 5), "refused")
+    gaps.record_attempt(db, gaps.open_gaps(db)[0], UnixTime(AT + 5), "refused")
     gaps.close(db, GapKind.BLOCKS, BlockNumber(13), BlockNumber(15), UnixTime(AT + 9))
     assert open_ranges(db) == [(10, 12, "refused"), (16, 20, "refused")]
     closed = [record for record in gaps.all_gaps(db) if record.closed_at is not None]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from monitor.chain.follower import SKIP_AFTER
-from monitor.domain import Block, Gap, GapKind
+from monitor.domain import Block, BurnRule, Gap, GapKind
 from monitor.errors import BadAnswer, NodeError, NodeUnavailable
 from monitor.repair import due, repair
 from monitor.store import gaps, history, ledger, maintenance
@@ -181,6 +181,63 @@ def test_one_bad_block_does_not_hide_its_neighbours(db: Database, clock: ManualC
     assert left == [(50, 50)]
 
 
+def test_what_is_left_of_a_gap_waits_longer(db: Database, clock: ManualClock) -> None:
+    node = SimulatedNode()
+    for salt in range(3):
+        node.mine(salt)
+    followed(node, db, clock)
+    gaps.open_gap(db, Gap(GapKind.BLOCKS, BlockNumber(4), BlockNumber(250), "was down"), clock.now())
+    for salt in range(260):
+        node.mine(salt)
+    node.unreadable = {50, 120}
+    clock.advance(60)
+    repair(node, db, clock, gaps.open_gaps(db), cancel=Event())
+    found = [(one.gap.first, one.gap.cause, one.attempts) for one in gaps.open_gaps(db)]
+    assert found == [(50, "gasUsed is missing", 1), (120, "gasUsed is missing", 1)]
+    assert due(db, clock) == ()
+    closed = [one for one in gaps.all_gaps(db) if one.closed_at is not None]
+    assert {(one.gap.cause, one.attempts) for one in closed} == {("was down", 0)}
+
+
+def test_blocks_without_receipts_stay_a_gap_that_waits(db: Database, clock: ManualClock) -> None:
+    node = SimulatedNode()
+    for salt in range(8):
+        node.mine(salt)
+    node.chain = [
+        Block(block.ref, block.row._replace(burn_rule=BurnRule.RECEIPTS))
+        if 3 <= block.ref.number <= 5
+        else block
+        for block in node.chain
+    ]
+    node.unreadable = {4}
+    gaps.open_gap(db, Gap(GapKind.BLOCKS, BlockNumber(3), BlockNumber(5), "was down"), clock.now())
+    ledger.append(db, [*node.chain[:3], *node.chain[6:]], clock.now())
+    node.unreadable = set()
+    repair(node, db, clock, gaps.open_gaps(db), cancel=Event())
+    (record,) = gaps.open_gaps(db)
+    assert record.gap == Gap(GapKind.RECEIPTS, BlockNumber(3), BlockNumber(5), "the node gave no receipts")
+    clock.advance(60)
+    repair(node, db, clock, due(db, clock), cancel=Event())
+    assert gaps.open_gaps(db)[0].attempts == 1
+    assert due(db, clock) == ()
+
+
+def test_a_long_gap_does_not_hold_up_the_head(db: Database, clock: ManualClock) -> None:
+    node = SimulatedNode()
+    for salt in range(1_200):
+        node.mine(salt)
+    ledger.append(db, [node.chain[0], *node.chain[1_150:]], clock.now())
+    gaps.open_gap(db, Gap(GapKind.BLOCKS, BlockNumber(1), BlockNumber(1_149), "was down"), clock.now())
+    result = repair(node, db, clock, gaps.open_gaps(db), cancel=Event(), most_blocks=500)
+    assert (result.asked, result.closed) == (500, 500)
+    assert [(one.gap.last, one.attempts) for one in due(db, clock)] == []
+    clock.advance(30)
+    assert [(one.gap.last, one.attempts) for one in due(db, clock)] == [(649, 0)]
+    node.unreadable = set(range(1_200))
+    assert repair(node, db, clock, due(db, clock), cancel=Event(), most_blocks=500).asked == 100
+    assert gaps.open_gaps(db)[0].attempts == 1
+
+
 def test_an_outage_says_nothing_about_a_gap(db: Database, clock: ManualClock) -> None:
     node = SimulatedNode()
     node.mine(1)
@@ -201,7 +258,7 @@ def test_repairs_are_tried_less_and_less_often(db: Database, clock: ManualClock)
             clock.advance(10)
         waits.append(clock.now() - since)
         (record,) = due(db, clock)
-        gaps.record_attempt(db, record.id, clock.now())
+        gaps.record_attempt(db, record, clock.now(), "still")
     assert waits[0] == 30
     assert waits == sorted(waits)
     assert waits[-1] == 3_600
