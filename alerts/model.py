@@ -91,6 +91,10 @@ class ReadingSpec:
     severity: Severity = Severity.WARNING
     windowed: bool = False
     """The value is taken over the rule's `window`."""
+    window_s: int = 86_400
+    """Windowed: what a rule without `window` means."""
+    least_window_s: int = 0
+    """Windowed: a shorter window has nothing to say."""
     on_chain: bool = True
     """False for what we observe ourselves (stale head, gaps): a reorg does not undo it."""
 

@@ -22,7 +22,7 @@ from decimal import Decimal
 from typing import Any, TypeGuard
 
 from alerts.model import Band, Direction, Kind, Level, ReadingSpec, Rule, Severity, Unit
-from alerts.quantity import example, parse_duration, parse_number
+from alerts.quantity import SECONDS, example, parse_duration, parse_number
 
 Table = Mapping[str, Any]
 
@@ -30,7 +30,6 @@ _TUNING = ("for", "hysteresis", "cool_down", "remind", "blind_after", "channels"
 _RULE_KEYS = ("name", "reading", "above", "below", "window", "message", "enabled", *_TUNING)
 _EVENT_COOL_DOWN_S = 300
 _FLOW_COOL_DOWN_S = 3_600
-_DEFAULT_WINDOW_S = 86_400
 _BAND = Band(Decimal("0.1"), relative=True)
 
 
@@ -134,7 +133,8 @@ class _Parser:
         levels = _levels(f"{place}: {shorthand.key}", spec, spec.worse, entry[shorthand.key], entry)
         rule_name = f"{name}: {shorthand.key.replace('_', ' ')}"
         tuning = self._tuning(place, spec, entry)
-        return Rule(rule_name, spec, spec.worse, levels, {shorthand.label: name}, **tuning)
+        window = _window(place, spec, entry)
+        return Rule(rule_name, spec, spec.worse, levels, {shorthand.label: name}, window_s=window, **tuning)
 
     def rule(self, place: str, table: Table) -> tuple[Rule, bool]:
         """One `[[rule]]`, and whether it is enabled."""
@@ -244,7 +244,11 @@ def _band(place: str, unit: Unit, table: Table) -> Band:
 def _window(place: str, spec: ReadingSpec, table: Table) -> int | None:
     if not spec.windowed and "window" in table:
         raise RuleError(f"{place}: window", f"{spec.key} has no window.", "Remove the key.")
-    return _duration(place, "window", table, _DEFAULT_WINDOW_S if spec.windowed else None)
+    window = _duration(place, "window", table, spec.window_s if spec.windowed else None)
+    if window is not None and window < spec.least_window_s:
+        least = f'"{spec.least_window_s // SECONDS["d"]}d"'
+        raise RuleError(f"{place}: window", f"{table['window']!r} is too short.", f"Write {least} or more.")
+    return window
 
 
 def _duration(place: str, key: str, table: Table, default: int | None) -> int | None:

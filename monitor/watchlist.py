@@ -1,13 +1,13 @@
 """`watchlist.toml`: who is watched, what was reported, and when to alert.
 
 Facts read on chain (`[[wallet]]`) and facts that somebody published (`[[level]]`, `[[holding]]`)
-are different types here and stay so. Rules are parsed by `alerts.rules`.
+are different types here and stay so; `[[series]]` are prices of the user's own. Rules are parsed by `alerts.rules`.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -51,6 +51,17 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """Daily closes in a CSV file of the user's."""
+
+    name: str
+    file: Path
+    column: str
+    """Empty: `close`, or the only one."""
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Watchlist:
     """Everything in the file; empty where there is no file."""
 
@@ -58,6 +69,7 @@ class Watchlist:
     levels: tuple[PriceLevel, ...] = ()
     holdings: tuple[Holding, ...] = ()
     rules: tuple[Rule, ...] = ()
+    series: tuple[Series, ...] = ()
 
     def name_of(self, address: Address) -> str:
         """The name given to an address, else the address shortened."""
@@ -70,22 +82,28 @@ def load_watchlist(path: Path, channels: Iterable[str] = ()) -> Watchlist:
 
     Raises ConfigError naming the entry and the fix.
     """
-    return parse_watchlist(_document(path), channels)
+    return parse_watchlist(_document(path), channels, path.parent)
 
 
-def parse_watchlist(document: Mapping[str, Any], channels: Iterable[str] = ()) -> Watchlist:
-    """A parsed TOML document. Raises ConfigError."""
+def parse_watchlist(
+    document: Mapping[str, Any], channels: Iterable[str] = (), folder: Path = Path()
+) -> Watchlist:
+    """A parsed TOML document, whose files are named from `folder`. Raises ConfigError."""
     try:
         rules = parse_rules(document, CATALOGUE, channels)
     except RuleError as error:
         raise ConfigError(f"watchlist, {error.setting}", error.problem, error.fix) from None
     wallets = tuple(_wallet(place, table) for place, table in _entries(document, "wallet"))
     _refuse_twins("wallet", [wallet.address for wallet in wallets])
+    series = tuple(_series(place, table, folder) for place, table in _entries(document, "series"))
+    _refuse_twins("series", [one.name for one in series])
+    _refuse_unknown_series(rules, series)
     return Watchlist(
         wallets,
         tuple(_level(place, table) for place, table in _entries(document, "level")),
         tuple(_holding(place, table) for place, table in _entries(document, "holding")),
         rules,
+        series=series,
     )
 
 
@@ -142,6 +160,27 @@ def _holding(place: str, table: Mapping[str, Any]) -> Holding:
     return Holding(_name(place, table), Wei(amount), Tick(low), Tick(high), _text(place, table, "source"))
 
 
+def _series(place: str, table: Mapping[str, Any], folder: Path) -> Series:
+    name, file = _name(place, table), _text(place, table, "file")
+    if "/" in name:
+        raise ConfigError(f"{place}: name", "holds a slash.", "Only feeds have one, such as BTC/USD.")
+    if not file or "\0" in file:
+        raise ConfigError(f"{place}: file", "names no file.", 'Write file = "nasdaq.csv".')
+    return Series(name, folder / file, _text(place, table, "column"), _text(place, table, "source"))
+
+
+def _refuse_unknown_series(rules: Iterable[Rule], series: Iterable[Series]) -> None:
+    """A rule that looks at a series which nobody lists would never speak. Feeds are known by their slash."""
+    names = [one.name for one in series]
+    for rule in rules:
+        wanted = rule.select.get("with", "/") if rule.spec.key.startswith("price.correlation") else "/"
+        if "/" not in wanted and wanted not in names:
+            known = ", ".join(["BTC/USD", "XAU/USD", *names])
+            raise ConfigError(
+                f"watchlist, rule {rule.name!r}: with", f"{wanted!r} is no series.", f"Known are {known}."
+            )
+
+
 def _name(place: str, table: Mapping[str, Any]) -> str:
     name = _text(place, table, "name")
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
@@ -175,7 +214,7 @@ def _amount(setting: str, value: object, unit: int) -> int:
     return int(number * unit)
 
 
-def _refuse_twins(kind: str, values: list[Address]) -> None:
+def _refuse_twins(kind: str, values: Sequence[str]) -> None:
     for value in values:
         if values.count(value) > 1:
             raise ConfigError(f"watchlist, {kind} {value}", "stands twice.", "Keep one of them.")

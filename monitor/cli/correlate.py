@@ -31,8 +31,8 @@ def correlate(app: App, other: str, window: str, column: str | None, last: int |
     window with too few of them is not known, and says so. Stored prices are those of the Chainlink feeds since
     the daemon first ran; a day without a new answer has no close.
     """
-    from monitor.reports.correlation import needed
-    from monitor.reports.eth_with import eth_with
+    from monitor.macro.correlation import needed
+    from monitor.comovement import eth_with
 
     days = _days(window)
     found = eth_with(app.settings.db, other, days, column)
@@ -47,7 +47,7 @@ def correlate(app: App, other: str, window: str, column: str | None, last: int |
 
 
 def _days(window: str) -> int:
-    from monitor.reports.correlation import FEWEST_DAYS
+    from monitor.macro.correlation import FEWEST_DAYS
 
     days = int(window[:-1]) if window.endswith("d") and window[:-1].isdecimal() and len(window) < 6 else 0
     if days < FEWEST_DAYS:

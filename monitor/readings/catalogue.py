@@ -14,6 +14,9 @@ _BELOW, _ABOVE = Direction.BELOW, Direction.ABOVE
 _CRITICAL, _INFO = Severity.CRITICAL, Severity.INFO
 _POSITION = ("wallet", "protocol")
 _FEED = ("feed",)
+_TOKEN = ("token", "kind")
+_GROUP = ("kind", "denomination")
+_DAY_S = 86_400
 
 
 def _spec(key: str, unit: Unit, worse: Direction, phrase: str, what: str, **more: Any) -> ReadingSpec:
@@ -66,12 +69,45 @@ _MONEY = (
     ),
     _spec("price.usd", Unit.USD, _BELOW, "at {value}", "a feed's answer", labels=_FEED),
     _spec(
+        "price.correlation", Unit.RATIO, _BELOW, "correlation {value}",
+        "Pearson's r of daily log returns of ETH and another series over the window (14d or more), an estimate",
+        labels=("with",), windowed=True, window_s=30 * _DAY_S, least_window_s=14 * _DAY_S, severity=_INFO,
+    ),
+    _spec(
+        "price.correlation_change", Unit.RATIO, _BELOW, "correlation changed by {value}",
+        "the same less that of the window before: below -0.5 is decoupling",
+        labels=("with",), windowed=True, window_s=30 * _DAY_S, least_window_s=14 * _DAY_S, severity=_INFO,
+    ),
+    _spec(
         "oracle.overdue", Unit.SECONDS, _ABOVE, "overdue by {value}",
         "how long a feed has missed its heartbeat; 0 when on time", labels=_FEED,
     ),
     _spec(
         "oracle.divergence", Unit.PERCENT, _ABOVE, "{value} apart from the market",
         "distance of a feed from the median of the others", labels=_FEED,
+    ),
+)  # fmt: skip
+
+_TOKENS = (
+    _spec(
+        "token.supply", Unit.COUNT, _BELOW, "{value} in existence", "tokens in existence, as the contract says",
+        labels=_TOKEN, severity=_INFO,
+    ),
+    _spec(
+        "token.supply_change", Unit.PERCENT, _ABOVE, "supply changed by {value}",
+        "change of a token's supply within the window; negative is burned", labels=_TOKEN, windowed=True,
+    ),
+    _spec(
+        "token.supply_move", Unit.PERCENT, _ABOVE, "supply moved by {value}",
+        "how far a token's supply moved within the window, in either direction", labels=_TOKEN, windowed=True,
+    ),
+    _spec(
+        "money.supply", Unit.COUNT, _BELOW, "{value} in existence",
+        "all listed tokens of a kind and denomination together", labels=_GROUP, severity=_INFO,
+    ),
+    _spec(
+        "money.supply_change", Unit.PERCENT, _ABOVE, "changed by {value}",
+        "change of that sum within the window; negative is burned", labels=_GROUP, windowed=True,
     ),
 )  # fmt: skip
 
@@ -128,6 +164,11 @@ _ENTRIES = {
     "holding": EntryTable(
         ("name", "eth", "cost_usd", "source"), (Shorthand("alert_at_loss_usd", "holding.loss", "holding"),)
     ),
+    "token": EntryTable(
+        ("name", "address", "kind", "denomination", "source", "window"),
+        (Shorthand("alert_at_change", "token.supply_move", "token"),),
+    ),
+    "series": EntryTable(("name", "file", "column", "source")),
 }
 
 _DEFAULTS: tuple[dict[str, Any], ...] = (
@@ -143,4 +184,4 @@ _DEFAULTS: tuple[dict[str, Any], ...] = (
     {"name": "blob schedule", "reading": "fork.schedule_mismatch", "above": 0},
 )
 
-CATALOGUE = Catalogue({spec.key: spec for spec in (*_MONEY, *_CHAIN)}, _ENTRIES, _DEFAULTS)
+CATALOGUE = Catalogue({spec.key: spec for spec in (*_MONEY, *_TOKENS, *_CHAIN)}, _ENTRIES, _DEFAULTS)

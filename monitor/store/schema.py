@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from monitor.store import alert_tables, issuance_tables, position_tables, token_tables
+from monitor.store import alert_tables, issuance_tables, position_tables, price_tables, token_tables
 
 APPLICATION_ID = 0x6574686D
 """'ethm' in the file header: told from any other SQLite file."""
@@ -216,6 +216,7 @@ MIGRATIONS: tuple[Callable[[Any], None], ...] = (
     issuance_tables.rewards_and_deposits,
     issuance_tables.payouts,
     token_tables.tokens,
+    price_tables.closes_and_correlations,
 )
 VERSION = len(MIGRATIONS)
 """Kept in `PRAGMA user_version`, set in the transaction of each migration."""

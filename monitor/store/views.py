@@ -88,12 +88,24 @@ _TOKEN_SUPPLY = f"""
             ELSE substr(printf('%0' || (decimals + 1) || 'd', 0) || supply, -decimals - 1) END AS padded
         FROM token_supply) AS supply JOIN token USING (address)"""
 
+_PRICE_CLOSE = f"""
+    SELECT date(day * 86400, 'unixepoch') AS day_utc, feed, usd, {_utc("updated_at")} AS updated_utc, round_id,
+        updated_at / 86400 < day AS market_closed, block_number
+    FROM price_close"""
+
+_CORRELATION = """
+    SELECT date(day * 86400, 'unixepoch') AS day_utc, series, window_days, r, low_95, high_95, returns, cause,
+        block_number
+    FROM correlation"""
+
 VIEWS = {
     "v_block": _BLOCK,
     "v_burn_hour": _burn("rollup_hour"),
     "v_burn_day": _burn("rollup_day"),
     "v_gap": _GAP,
     "v_reorg": _REORG,
+    "v_price_close": _PRICE_CLOSE,
+    "v_correlation": _CORRELATION,
     "v_token_supply": _TOKEN_SUPPLY,
 }
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from monitor.domain import BlockRef, FeedPrice
 from monitor.errors import EthmonError, UsageError
-from monitor.reports.closes import closes_of_file
-from monitor.reports.correlation import log_returns, needed, pearson, rolling
-from monitor.reports.eth_with import eth_with
+from monitor.closes import closes_of_file
+from monitor.macro.correlation import log_returns, needed, pearson, rolling
+from monitor.comovement import eth_with
 from monitor.store import ledger, prices
 from monitor.units import Address, UnixTime
 from tests.support.commands import ROOT, ethmon

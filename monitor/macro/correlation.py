@@ -16,7 +16,7 @@ LONGEST_STEP_DAYS = 5
 """A weekend and two holidays."""
 FEWEST_RETURNS = 10
 FEWEST_DAYS = 14
-_Z95 = 1.959963984540054
+Z95 = 1.959963984540054
 _ALL = 1 - 1e-12
 
 
@@ -65,14 +65,55 @@ def rolling(returns: Sequence[Return], window_days: int) -> list[Correlation]:
     return found
 
 
+def at_day(returns: Sequence[Return], day: int, window_days: int) -> Correlation:
+    """The correlation over the `window_days` days that end with `day`.
+
+    Not known where the newest return is so old that the window is about another time.
+    """
+    part = [one for one in returns if day - window_days < one.day <= day]
+    found = _of(day, part, needed(window_days))
+    if found.value is not None and day - part[-1].day > LONGEST_STEP_DAYS:
+        cause = f"the newest common close is {day - part[-1].day} days old"
+        return found._replace(value=None, low=None, high=None, cause=cause)
+    return found
+
+
+class Change(NamedTuple):
+    """From the window before to the one that ends with `now.day`; the two share no return."""
+
+    now: Correlation
+    before: Correlation
+    value: float | None
+    surprise: float | None
+    """In standard errors of the difference of Fisher's z: beyond 1.96 either way, chance gives it in 1 of 20 cases."""
+
+    @property
+    def cause(self) -> str:
+        """Why it is not known."""
+        return self.now.cause or (f"the window before: {self.before.cause}" if self.before.cause else "")
+
+
+def change(returns: Sequence[Return], day: int, window_days: int) -> Change:
+    """How the correlation moved against the window before."""
+    now, before = (at_day(returns, end, window_days) for end in (day, day - window_days))
+    if now.value is None or before.value is None:
+        return Change(now, before, None, None)
+    error = sqrt(1 / (now.returns - 3) + 1 / (before.returns - 3))
+    return Change(now, before, now.value - before.value, (_z(now.value) - _z(before.value)) / error)
+
+
 def _of(day: int, part: Sequence[Return], fewest: int) -> Correlation:
     if len(part) < fewest:
         return Correlation(day, None, None, None, len(part), f"{len(part)} daily returns, {fewest} needed")
     value = pearson([one.first for one in part], [one.second for one in part])
     if value is None:
         return Correlation(day, None, None, None, len(part), "one of the prices did not move")
-    middle, width = atanh(max(-_ALL, min(_ALL, value))), _Z95 / sqrt(len(part) - 3)
+    middle, width = _z(value), Z95 / sqrt(len(part) - 3)
     return Correlation(day, value, tanh(middle - width), tanh(middle + width), len(part), "")
+
+
+def _z(value: float) -> float:
+    return atanh(max(-_ALL, min(_ALL, value)))
 
 
 def pearson(first: Sequence[float], second: Sequence[float]) -> float | None:
