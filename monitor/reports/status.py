@@ -10,7 +10,7 @@ from monitor.domain import BlockRef, BlockRow
 from monitor.reports.burn import BurnFrame, burn_view
 from monitor.store import coverage, events, gaps, history, identity, ledger, lock, maintenance
 from monitor.store.coverage import CoveredRange
-from monitor.store.database import open_reader
+from monitor.store.database import Database, open_reader
 from monitor.store.events import EndpointEvent, Event
 from monitor.store.gaps import GapRecord
 from monitor.supply.burn import next_base_fee_wei
@@ -61,14 +61,20 @@ class Status:
 
 def read_status(path: Path, now: UnixTime) -> Status:
     """Everything at one moment of the database. Raises StoreError."""
-    with open_reader(path) as db, db.snapshot():
+    with open_reader(path) as db:
+        return status_of(db, now)
+
+
+def status_of(db: Database, now: UnixTime) -> Status:
+    """The same on a connection that is open."""
+    with db.snapshot():
         head = ledger.cursor(db)
         recent = [record for record in history.reorgs(db) if record.at > now - 86_400]
         last = events.events(db, 1)
         return Status(
-            database=path,
+            database=db.path,
             size_bytes=maintenance.size_bytes(db),
-            daemon_pid=lock.holder(path),
+            daemon_pid=lock.holder(db.path),
             chain_id=identity.chain_id(db),
             head=head,
             head_row=history.block(db, head.number) if head else None,

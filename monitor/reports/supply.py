@@ -24,7 +24,7 @@ from monitor.supply.issuance import (
     Unknown,
     bounds_gwei,
 )
-from monitor.supply.total import net_change
+from monitor.supply.total import NetChange, net_change
 from monitor.units import SECONDS_PER_DAY, WEI_PER_GWEI
 
 STREAK_BLOCKS = 5_000
@@ -76,13 +76,17 @@ def supply_series(
 
 
 def _supply_frame(frame: BurnFrame, source: IssuanceSource) -> SupplyFrame:
+    issued, net = net_of(frame, source)
+    return SupplyFrame(frame, issued, net, source.by_sweep(frame.start, frame.end))
+
+
+def net_of(frame: BurnFrame, source: IssuanceSource) -> tuple[Issuance, NetChange | Unknown]:
+    """What was issued in a frame, and what that leaves after its burn."""
     issued = source.issued(frame.start, frame.end, before_merge=True)
-    second = source.by_sweep(frame.start, frame.end)
     if not frame.coverage.complete:
-        return SupplyFrame(frame, issued, Unknown("blocks of the frame are missing"), second)
-    burn = burn_total(frame.totals)
+        return issued, Unknown("blocks of the frame are missing")
     rewards = source.pow_wei(frame.coverage.first, frame.coverage.last)
-    return SupplyFrame(frame, issued, net_change(issued, burn, rewards), second)
+    return issued, net_change(issued, burn_total(frame.totals), rewards)
 
 
 def _barrier(db: Database, day: SupplyFrame, at: BlockRef) -> Barrier | None:

@@ -61,3 +61,12 @@ def events(db: Database, limit: int = 100) -> tuple[Event, ...]:
     return tuple(
         Event(*row) for row in db.rows("SELECT at, kind, detail FROM event ORDER BY id DESC LIMIT ?", limit)
     )
+
+
+def last_of(db: Database, *kinds: str) -> Event | None:
+    """The newest event of these kinds."""
+    marks = ", ".join("?" * len(kinds))
+    row = db.row(
+        f"SELECT at, kind, detail FROM event WHERE kind IN ({marks}) ORDER BY id DESC LIMIT 1", *kinds
+    )
+    return None if row is None else Event(*row)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -30,6 +30,22 @@ _encode = msgspec.json.encode
 _message = msgspec.json.Decoder(Message)
 _receipt = msgspec.json.Decoder(dict[str, str])
 _health = msgspec.json.Decoder(ChannelHealth)
+
+
+RECENT_ROWS = 2_000
+"""Rows that `backlog` looks through for undeliverable ones: no index holds them."""
+
+
+class Backlog(NamedTuple):
+    """What has not arrived."""
+
+    waiting: int
+    oldest_at: float | None
+    """When the oldest of those that wait was queued, wall clock."""
+    dead: int
+    """Undeliverable ones among the newest `RECENT_ROWS` rows."""
+    disabled: tuple[tuple[str, str], ...]
+    """Channels that gave up until the settings change, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,3 +270,17 @@ def counts(db: Database) -> dict[tuple[str, str], int]:
             "SELECT channel, state, count(*) FROM outbox GROUP BY channel, state"
         )
     }
+
+
+def backlog(db: Database) -> Backlog:
+    """What has not arrived, for a look every second: it reads no message."""
+    waiting, oldest = db.row(
+        "SELECT count(*), min(created_at) FROM outbox WHERE state IN ('pending', 'sending')"
+    )
+    (dead,) = db.row(
+        "SELECT count(*) FROM outbox WHERE id > (SELECT max(id) FROM outbox) - ? AND state = 'dead'",
+        RECENT_ROWS,
+    )
+    health = (_health.decode(row[0]) for row in db.rows("SELECT health FROM channel ORDER BY name"))
+    disabled = tuple((one.name, one.disabled) for one in health if one.disabled)
+    return Backlog(waiting, oldest, dead, disabled)
