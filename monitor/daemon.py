@@ -37,7 +37,8 @@ from monitor.supply.burn import burn_of
 from monitor.tick import Tick
 from monitor.units import format_eth, format_gwei
 from monitor.watch import SnapshotReader, Watch
-from monitor.watchlist import load_watchlist
+from monitor.watch.tokens import TokenWatch
+from monitor.watchlist import Watchlist, load_watchlist
 
 log = logging.getLogger("ethmon")
 
@@ -116,10 +117,15 @@ class Daemon:
         reader = SnapshotReader(
             source, adapters_for(chain_id, self._settings.deployments), FEEDS.get(chain_id, {})
         )
-        stake = self._settings.stake
-        return Watch(
-            source, reader, watchlist, self._clock, names, stake, lambda _messages: self._deliver.set()
-        )
+        watch = Watch(source, reader, watchlist, self._clock, names, self._settings.stake)
+        watch.on_messages = lambda _messages: self._deliver.set()
+        watch.tokens = self._tokens(watchlist, chain_id)
+        return watch
+
+    def _tokens(self, watchlist: Watchlist, chain_id: int) -> TokenWatch:
+        which = self._settings.tokens
+        listed = () if which == "off" else watchlist.tokens_on(chain_id, shipped=which == "all")
+        return TokenWatch(listed, self._settings.token_seconds)
 
     def _loop(self, db: Database, source: Endpoints, watch: Watch) -> None:
         tick = Tick(source, db, self._clock, start_blocks=self._settings.start_blocks, decide=watch.decide)

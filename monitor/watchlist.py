@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 from alerts.model import Rule
 from alerts.rules import RuleError, parse_rules
+from monitor.domain import ListedToken
 from monitor.errors import ConfigError
+from monitor.protocols.token_list import SHIPPED, STABLECOIN
 from monitor.readings.catalogue import CATALOGUE
 from monitor.units import TICKS_PER_USD, WEI_PER_ETH, Address, Tick, Wei
 
@@ -62,6 +64,15 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchedToken:
+    """A token whose supply the user wants."""
+
+    listed: ListedToken
+    chain_id: int | None
+    """Of a shipped token that was named without its address; None: on whatever chain is watched."""
+
+
+@dataclass(frozen=True, slots=True)
 class Watchlist:
     """Everything in the file; empty where there is no file."""
 
@@ -70,6 +81,14 @@ class Watchlist:
     holdings: tuple[Holding, ...] = ()
     rules: tuple[Rule, ...] = ()
     series: tuple[Series, ...] = ()
+    tokens: tuple[WatchedToken, ...] = ()
+
+    def tokens_on(self, chain_id: int, *, shipped: bool = True) -> tuple[ListedToken, ...]:
+        """Tokens to read on a chain: the user's own, then the shipped ones that these do not replace."""
+        own = [token.listed for token in self.tokens if token.chain_id in {None, chain_id}]
+        taken = {token.name for token in own} | {str(token.address) for token in own}
+        others = SHIPPED.get(chain_id, ()) if shipped else ()
+        return (*own, *(one for one in others if not {one.name, str(one.address)} & taken))
 
     def name_of(self, address: Address) -> str:
         """The name given to an address, else the address shortened."""
@@ -98,12 +117,16 @@ def parse_watchlist(
     series = tuple(_series(place, table, folder) for place, table in _entries(document, "series"))
     _refuse_twins("series", [one.name for one in series])
     _refuse_unknown_series(rules, series)
+    tokens = tuple(_token(place, table) for place, table in _entries(document, "token"))
+    _refuse_twins("token", [token.listed.name for token in tokens])
+    _refuse_twins("token", [token.listed.address for token in tokens])
     return Watchlist(
         wallets,
         tuple(_level(place, table) for place, table in _entries(document, "level")),
         tuple(_holding(place, table) for place, table in _entries(document, "holding")),
         rules,
         series=series,
+        tokens=tokens,
     )
 
 
@@ -158,6 +181,37 @@ def _holding(place: str, table: Mapping[str, Any]) -> Holding:
     low, high = sorted(_amount(f"{place}: cost_usd", end, TICKS_PER_USD) for end in ends)
     amount = _amount(f"{place}: eth", table.get("eth"), WEI_PER_ETH)
     return Holding(_name(place, table), Wei(amount), Tick(low), Tick(high), _text(place, table, "source"))
+
+
+def _token(place: str, table: Mapping[str, Any]) -> WatchedToken:
+    """A shipped token needs its name alone; what stands in the entry wins."""
+    name = _name(place, table)
+    known = {one.name: (one, chain) for chain, tokens in SHIPPED.items() for one in tokens}
+    shipped, chain_id = known.get(name, (None, None))
+    if "address" in table:
+        address = parse_address(f"{place}: address", table["address"])
+        chain_id = None
+    elif shipped is not None:
+        address = shipped.address
+    else:
+        raise ConfigError(
+            f"{place}: address", "is missing.", f"Only shipped tokens need none: {', '.join(known)}."
+        )
+    same = shipped is not None and shipped.address == address
+    texts = {key: _short(place, table, key) for key in ("kind", "denomination", "source") if key in table}
+    base = shipped if shipped is not None and same else ListedToken(name, address, STABLECOIN, "", "")
+    return WatchedToken(replace(base, **texts), chain_id)
+
+
+def _short(place: str, table: Mapping[str, Any], key: str) -> str:
+    text = _text(place, table, key).strip()
+    if len(text) > LONGEST_NAME or not text.isprintable() or (key == "kind" and not text):
+        raise ConfigError(
+            f"{place}: {key}",
+            "is empty, too long or not printable.",
+            f"Give up to {LONGEST_NAME} characters.",
+        )
+    return text
 
 
 def _series(place: str, table: Mapping[str, Any], folder: Path) -> Series:

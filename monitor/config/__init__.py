@@ -83,6 +83,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ETHMON_DB", "ethmon.db", "SQLite file", _DATA),
     Setting("ETHMON_WATCHLIST", "watchlist.toml", "what to watch and when to alert", _DATA),
     Setting("ETHMON_DEPLOYMENTS", "", "TOML of protocol deployments of your own (docs/protocols.md)", _DATA),
+    Setting(
+        "ETHMON_TOKENS",
+        "all",
+        "supply of which tokens: all (shipped and watchlist), listed (watchlist alone) or off",
+        _DATA,
+    ),
+    Setting(
+        "ETHMON_TOKEN_SECONDS", "300", "block time between two reads of these supplies, in seconds", _DATA
+    ),
     Setting("ETHMON_START_BLOCKS", "300", "blocks before the head to read at the very first start", _DATA),
     Setting("TELEGRAM_BOT_TOKEN", "", "from @BotFather", _TELEGRAM, secret=True),
     Setting("TELEGRAM_CHAT_ID", "", "chat that gets alerts and may send commands", _TELEGRAM),
@@ -135,6 +144,8 @@ class Settings:
     db: Path = Path("ethmon.db")
     watchlist: Path = Path("watchlist.toml")
     deployments: Path | None = None
+    tokens: str = "all"
+    token_seconds: int = 300
     start_blocks: int = 300
     telegram_bot_token: str = ""
     telegram_chat_id: str = ""

@@ -143,6 +143,8 @@ PARSERS: dict[str, Parser] = {
     "ETHMON_DB": _path,
     "ETHMON_WATCHLIST": _path,
     "ETHMON_DEPLOYMENTS": _path,
+    "ETHMON_TOKENS": _choice("all", "listed", "off"),
+    "ETHMON_TOKEN_SECONDS": _integer(1, 86_400),
     "ETHMON_START_BLOCKS": _integer(0, 100_000),
     "TELEGRAM_API_URL": _url(*_HTTP),
     "SMTP_PORT": _integer(1, 65535),

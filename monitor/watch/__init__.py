@@ -1,7 +1,7 @@
 """What is read beside the blocks at each new head, and what follows from it.
 
     positions of the watched wallets ---+
-    price feeds, balances ---------------+--> rows, readings, alerts: one transaction with the block
+    price feeds, balances, supplies -----+--> rows, readings, alerts: one transaction with the block
     events of the new blocks ------------+
 
 All node I/O happens in `decide`, pinned to the head's hash; the function that it returns only writes.
@@ -26,6 +26,7 @@ from monitor.watch.history import PositionHistory
 from monitor.watch.own import fork_readings, own_readings, stamp
 from monitor.watch.readings import chain_readings, net_readings, wanted_balances, watched_readings
 from monitor.watch.snapshot import Snapshot, SnapshotReader
+from monitor.watch.tokens import TokenWatch
 from monitor.watch.unread import Unread
 from monitor.watchlist import Watchlist
 
@@ -47,6 +48,7 @@ class Watch:
     on_messages: Callable[[Sequence[Message]], None] = lambda _messages: None
     """Called after messages were queued, inside the transaction: only to wake somebody."""
     history: PositionHistory = field(default_factory=PositionHistory)
+    tokens: TokenWatch = field(default_factory=TokenWatch)
     last: Snapshot | None = None
     known: frozenset[PositionKey] = frozenset()
     """The positions of the last look that saw."""
@@ -73,6 +75,9 @@ class Watch:
         """Read at the head of `step`; nothing while it is only catching up."""
         ancestor = step.reorg.ancestor if step.reorg is not None else None
         self.unread.follow([block.ref for block in step.blocks], ancestor)
+        if ancestor is not None:
+            self.tokens.forget_above(ancestor)
+            self.reader.tokens.known.clear()
         if not step.complete:
             return None
         blocks = self.unread.next()
@@ -86,6 +91,7 @@ class Watch:
             [wallet.address for wallet in self.watchlist.wallets],
             blocks=blocks,
             balances_of=wanted_balances(self.watchlist),
+            supplies_of=self.tokens.due(at),
             needs_proof=self.history.is_due,
             known=self.history.proofs,
         )
@@ -128,6 +134,7 @@ class Watch:
             *chain_readings(db, step, self.watchlist.rules, block),
             *net_readings(db, self.watchlist.rules, self.stake, block),
             *fork_readings(self.source, block),
+            *self.tokens.write(db, snapshot, self.watchlist.rules, block),
         ]
         self._judge(db, readings, block)
         self.last = snapshot

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from alerts.model import CannotSee
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.reader import Reader, events, prove_all
-from monitor.domain import BlockRef, FeedPrice
+from monitor.domain import BlockRef, FeedPrice, TokenSupply
 from monitor.errors import CannotSee as CannotSeeError
 from monitor.errors import NodeError
 from monitor.lending.position import Position, Proof, Seen
 from monitor.protocols.base import Adapter
 from monitor.protocols.feeds import FeedAnswer, read_feeds
+from monitor.protocols.supplies import read_supplies
+from monitor.protocols.tokens import TokenBook
 from monitor.store.positions import EventAt
 from monitor.units import Address
 
@@ -35,6 +37,12 @@ class Snapshot:
     events: Sequence[EventAt]
     balances: Mapping[Address, int | CannotSee]
     """In wei; of the wallets whose balance some rule looks at."""
+    supplies: Mapping[Address, TokenSupply | CannotSee] = field(
+        default_factory=dict[Address, TokenSupply | CannotSee]
+    )
+    """Of the tokens that were due."""
+    supplies_blind: bool = False
+    """No node answered for them: none of `supplies` says anything of its contract."""
 
 
 @dataclass
@@ -47,6 +55,8 @@ class SnapshotReader:
     reader: Reader = field(default_factory=Reader)
     proves: bool = True
     """False: liquidation prices are computed and not put to the contracts."""
+    tokens: TokenBook = field(default_factory=TokenBook)
+    """Decimals of the tokens whose supply is read."""
 
     def read(
         self,
@@ -55,19 +65,21 @@ class SnapshotReader:
         *,
         blocks: Sequence[BlockRef] = (),
         balances_of: Sequence[Address] = (),
+        supplies_of: Sequence[Address] = (),
         needs_proof: NeedsProof = lambda _at, _position: True,
         known: Mapping[object, Proof] | None = None,
     ) -> Snapshot:
         """Positions, prices, balances as of `at`, and what happened to `accounts` in `blocks`."""
         feeds, balances = self._feeds(at), self._balances(at, balances_of)
+        supplies, no_supplies = self._supplies(at, supplies_of)
         try:
             seen = self.reader.positions(self.source.pinned(at), self.adapters, accounts) if accounts else []
             seen = self._proved(at, seen, needs_proof, known or {})
             happened = self._events(blocks, frozenset(accounts))
         except NodeError as error:
             log.warning("positions cannot be seen at block %d: %s", at.number, error)
-            return Snapshot(at, (), error.problem, feeds, (), balances)
-        return Snapshot(at, seen, "", feeds, happened, balances)
+            return Snapshot(at, (), error.problem, feeds, (), balances, supplies, no_supplies)
+        return Snapshot(at, seen, "", feeds, happened, balances, supplies, no_supplies)
 
     def _proved(
         self, at: BlockRef, seen: Sequence[Seen], needs_proof: NeedsProof, known: Mapping[object, Proof]
@@ -108,6 +120,20 @@ class SnapshotReader:
             except NodeError as error:
                 found[account] = CannotSee(f"balances: {error.problem}")
         return found
+
+    def _supplies(
+        self, at: BlockRef, tokens: Sequence[Address]
+    ) -> tuple[dict[Address, TokenSupply | CannotSee], bool]:
+        if not tokens:
+            return {}, False
+        try:
+            told = self.reader.run(self.source.pinned(at), read_supplies(self.tokens, tokens))
+        except NodeError as error:
+            return dict.fromkeys(tokens, CannotSee(f"supplies: {error.problem}")), True
+        return {
+            token: CannotSee(str(one)) if isinstance(one, CannotSeeError) else one
+            for token, one in told.items()
+        }, False
 
     def _events(self, blocks: Sequence[BlockRef], accounts: frozenset[Address]) -> list[EventAt]:
         if not accounts:

@@ -1,0 +1,80 @@
+"""Which tokens are read when, and what follows: rows and readings of on-chain money.
+
+A supply is read every few minutes of block time, not at every block: one packed call for all tokens. A read
+that no node answered is tried again at the next block; a contract that refuses waits for the next turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from alerts.model import BlockStamp, CannotSee, Reading, Rule
+from monitor.domain import BlockRef, ListedToken, TokenSupply
+from monitor.readings import money
+from monitor.store import tokens as store
+from monitor.store.database import Database
+from monitor.units import Address, BlockNumber, UnixTime
+from monitor.watch.snapshot import Snapshot
+
+READ_EVERY_S = 300
+_CHANGES = {"token.supply_change", "token.supply_move", "money.supply_change"}
+
+
+@dataclass
+class TokenWatch:
+    """The tokens of one chain, and when they were read last."""
+
+    listed: Sequence[ListedToken] = ()
+    every_s: int = READ_EVERY_S
+    """In block time."""
+    _read_at: BlockRef | None = None
+
+    def due(self, at: BlockRef) -> Sequence[Address]:
+        """The tokens to read at `at`: all of them or none."""
+        if self._read_at is not None and at.timestamp - self._read_at.timestamp < self.every_s:
+            return ()
+        return [token.address for token in self.listed]
+
+    def forget_above(self, number: BlockNumber) -> None:
+        """After a rollback what was read there may be gone from the store: read anew."""
+        if self._read_at is not None and self._read_at.number > number:
+            self._read_at = None
+
+    def write(self, db: Database, snapshot: Snapshot, rules: Sequence[Rule], at: BlockStamp) -> list[Reading]:
+        """Store what was read, and say what it means; nothing where nothing was due."""
+        if not snapshot.supplies:
+            return []
+        self._read_at = None if snapshot.supplies_blind else snapshot.at
+        found = {
+            address: one if isinstance(one, TokenSupply) else one.cause
+            for address, one in snapshot.supplies.items()
+        }
+        store.save(db, snapshot.at, self.listed, found)
+        now = {address: _amount(one) for address, one in snapshot.supplies.items()}
+        readings = list(money.supply_readings(self.listed, now, at))
+        for window in sorted(_windows(rules)):
+            before = self._before(db, window, at)
+            readings += money.change_readings(self.listed, now, before, window, at)
+        return readings
+
+    def _before(self, db: Database, window_s: int, at: BlockStamp) -> dict[Address, Decimal | CannotSee]:
+        found: dict[Address, Decimal | CannotSee] = {}
+        for token in self.listed:
+            row = store.seen_at(db, token.address, UnixTime(at.time - window_s))
+            known = row is not None and row.units is not None
+            found[token.address] = (
+                money.tokens_of(row.units, row.decimals or 0)  # type: ignore[union-attr, arg-type]
+                if known
+                else money.unknown_before(window_s)
+            )
+        return found
+
+
+def _amount(one: TokenSupply | CannotSee) -> Decimal | CannotSee:
+    return one if isinstance(one, CannotSee) else money.tokens_of(one.units, one.decimals)
+
+
+def _windows(rules: Sequence[Rule]) -> set[int]:
+    return {rule.window_s for rule in rules if rule.spec.key in _CHANGES and rule.window_s is not None}
