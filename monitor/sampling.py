@@ -13,13 +13,12 @@ from monitor.store import events, issuance
 from monitor.store.database import Database
 from monitor.supply.forks import CHAINS
 from monitor.supply.issuance import Unknown
-from monitor.units import Address, format_gwei
+from monitor.units import format_gwei
 
 log = logging.getLogger("ethmon")
 
 EVERY_EPOCHS = 10
 """About an hour on mainnet; about 150 gwei of rewards a validator lie between two samples."""
-MAINNET_CONTRACT = Address("0x00000000219ab540356cbb839cbe05303d7705fa")
 
 
 def take_sample(
@@ -27,11 +26,10 @@ def take_sample(
 ) -> bool:
     """Take the sample that is due, if one is; a failure is logged and leaves no row. True: one was taken."""
     chain = CHAINS.get(source.chain_id())
-    contract = chain.deposit_contract if chain else MAINNET_CONTRACT
     sampler = Sampler(
         nodes,
         source,
-        contract,
+        chain.deposit_contract if chain else None,
         lambda first, last: issuance.withdrawn(db, first, last),
         every_epochs=every_epochs,
     )

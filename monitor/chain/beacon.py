@@ -14,8 +14,9 @@ import msgspec
 
 from monitor.chain.beacon_http import JSON, SSZ_OR_JSON, BeaconHttp, NotAcceptable
 from monitor.chain.beacon_sums import BALANCES, PENDING_DEPOSITS, Listing, Sum, sum_listing
+from monitor.chain.quantity import address
 from monitor.errors import BadAnswer, NodeUnavailable
-from monitor.units import BlockHash, BlockNumber, Epoch, Gwei, Slot, UnixTime
+from monitor.units import Address, BlockHash, BlockNumber, Epoch, Gwei, Slot, UnixTime
 
 T = TypeVar("T")
 NEVER = Epoch(2**64 - 1)
@@ -31,6 +32,8 @@ class BeaconSpec(NamedTuple):
     slots_per_epoch: int
     electra_epoch: Epoch
     gloas_epoch: Epoch
+    deposit_contract: Address | None
+    """None where the node does not tell it."""
 
     def epoch_of(self, slot: Slot) -> Epoch:
         """The epoch that a slot lies in."""
@@ -175,6 +178,7 @@ class Beacon:
         values = self._get("/eth/v1/config/spec", dict[str, Any])
         genesis = self._get("/eth/v1/beacon/genesis", _Genesis)
         try:
+            contract = values.get("DEPOSIT_CONTRACT_ADDRESS")
             milliseconds = values.get("SLOT_DURATION_MS") or int(values["SECONDS_PER_SLOT"]) * 1000
             return BeaconSpec(
                 chain_id=int(values["DEPOSIT_CHAIN_ID"]),
@@ -183,6 +187,7 @@ class Beacon:
                 slots_per_epoch=max(int(values["SLOTS_PER_EPOCH"]), 1),
                 electra_epoch=Epoch(int(values.get("ELECTRA_FORK_EPOCH", NEVER))),
                 gloas_epoch=Epoch(int(values.get("GLOAS_FORK_EPOCH", NEVER))),
+                deposit_contract=address(contract) if contract is not None else None,
             )
         except (KeyError, TypeError, ValueError):
             raise BadAnswer(self.label, "its config/spec lacks or garbles a constant.") from None

@@ -11,7 +11,7 @@ from monitor.chain.beacon_pool import BeaconNodes
 from monitor.chain.beacon_sample import sample, sample_epoch
 from monitor.chain.beacon_walk import walk
 from monitor.domain import Block, BlockRef
-from monitor.errors import NodeError
+from monitor.errors import NodeError, Unsupported
 from monitor.supply.issuance import ConsensusTotal, Measured, Unknown, measure
 from monitor.units import Address, BlockHash, BlockNumber, Gwei, Slot
 
@@ -51,11 +51,12 @@ class Sampler:
         self,
         nodes: BeaconNodes,
         execution: ExecutionNode,
-        deposit_contract: Address,
+        deposit_contract: Address | None,
         withdrawals: Withdrawals,
         *,
         every_epochs: int = 10,
     ) -> None:
+        """`deposit_contract` None: the one that the beacon node names."""
         self._nodes = nodes
         self._execution = execution
         self._contract = deposit_contract
@@ -102,8 +103,11 @@ class Sampler:
         builders = spec.epoch_of(total.slot) >= spec.gloas_epoch
         withdrawn = self._withdrawals(BlockNumber(previous.block_number + 1), total.block_number)
         try:
+            contract = self._contract or spec.deposit_contract
+            if contract is None:
+                raise Unsupported(node.label, "it does not name the deposit contract.")
             found = read_deposits(
-                self._execution, self._contract, first, last, next_number=next_deposit, builders=builders
+                self._execution, contract, first, last, next_number=next_deposit, builders=builders
             )
         except NodeError as refusal:
             if total.slot - previous.slot > WALK_BLOCKS:

@@ -14,8 +14,9 @@ from monitor.chain.beacon_deposits import read_deposits
 from monitor.chain.beacon_http import MAX_WHOLE_BYTES
 from monitor.chain.beacon_pool import BeaconNodes, BeaconState
 from monitor.chain.beacon_sample import sample, sample_epoch
+from monitor.chain.beacon_step import Sampler
 from monitor.chain.beacon_walk import walk
-from monitor.domain import BlockRef
+from monitor.domain import Block, BlockRef
 from monitor.errors import (
     BadAnswer,
     BlockGone,
@@ -26,6 +27,7 @@ from monitor.errors import (
     Unsupported,
     WrongChain,
 )
+from monitor.supply.issuance import Measured
 from tests.support.beacon_server import (
     GENESIS_TIME,
     BeaconServer,
@@ -35,6 +37,7 @@ from tests.support.beacon_server import (
     payload,
     root,
 )
+from tests.support.block_rows import block_row
 
 SYNCING = "/eth/v1/node/syncing"
 BALANCES = "/eth/v1/beacon/states/16/validator_balances"
@@ -434,6 +437,40 @@ def event(number: int, amount: int) -> bytes:
 
 def log(block: int, place: int, data: bytes, address: str = CONTRACT) -> dict[str, object]:
     return {"address": address, "data": "0x" + data.hex(), "blockNumber": hex(block), "logIndex": hex(place)}
+
+
+class Execution(Logs):
+    """An execution node of blocks 1 to 99, as the sampler asks for it."""
+
+    def ref(self, number: int) -> BlockRef | None:
+        return find(root(number, "e"))
+
+    def block_by_hash(self, block_hash: str) -> Block | None:
+        ref = find(block_hash)
+        return None if ref is None else Block(ref, block_row(ref.number, ref.timestamp))
+
+
+def test_on_a_network_of_ones_own_the_beacon_node_names_the_deposit_contract(
+    server: BeaconServer, node: Beacon
+) -> None:
+    mine = "0x" + "42" * 20
+    server.answers["/eth/v1/beacon/states/head/finality_checkpoints"] = as_json(
+        {
+            name: {"epoch": "2", "root": "0x"}
+            for name in ("previous_justified", "current_justified", "finalized")
+        }
+    )
+    prepare(server, 8)
+    before = sample(node, node.spec(), 8, find, finalized=True)
+    prepare(server, 16)
+    server.in_order(contract=mine)
+    nodes = BeaconNodes([server.url], Clock(), 1)
+    execution = Execution([log(12, 0, event(0, 5), mine)])
+    sampler = Sampler(nodes, execution, None, lambda _first, _last: 0, every_epochs=1)
+    step = sampler.step(before, None)
+    assert step is not None
+    assert step.issued == Measured(step.total.total_gwei - before.total_gwei - 5)
+    nodes.close()
 
 
 def test_deposits_are_summed_from_logs_in_ranges_that_providers_allow() -> None:

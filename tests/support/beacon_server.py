@@ -44,12 +44,19 @@ class BeaconServer:
         """Run before the answer of a path: the chain moves on while it is read."""
 
     def in_order(
-        self, *, chain_id: int = 1, head: int = 100, electra: int = 0, gloas: int = 2**64 - 1
+        self,
+        *,
+        chain_id: int = 1,
+        head: int = 100,
+        electra: int = 0,
+        gloas: int = 2**64 - 1,
+        contract: str = "0x00000000219ab540356cbb839cbe05303d7705fa",
     ) -> None:
         """A node that is fit, at slot `head` of a chain with 8 slots an epoch."""
         spec = {
             "DEPOSIT_CHAIN_ID": str(chain_id), "SECONDS_PER_SLOT": "12", "SLOTS_PER_EPOCH": "8",
             "ELECTRA_FORK_EPOCH": str(electra), "GLOAS_FORK_EPOCH": str(gloas), "BLOB_SCHEDULE": [],
+            "DEPOSIT_CONTRACT_ADDRESS": contract,
         }  # fmt: skip
         self.answers["/eth/v1/config/spec"] = as_json(spec)
         self.answers["/eth/v1/beacon/genesis"] = as_json({"genesis_time": str(GENESIS_TIME)})
