@@ -64,7 +64,7 @@ def standard(chain: Chain | None, now: UnixTime) -> list[Frame]:
 
 
 def parse(text: str, chain: Chain | None, now: UnixTime) -> Frame:
-    """The frame that `text` names, ending at `now` unless it names an end.
+    """The frame that `text` names, ending at `now` unless it names an earlier end.
 
     Takes a rolling time (`90m`, `24h`, `7d`, `1y`), a fork (`merge`, `since pectra`), the running
     `month`, `quarter` or `year`, a past one (`2025`, `2025-Q3`, `2025-03`), a day to start from
@@ -74,8 +74,8 @@ def parse(text: str, chain: Chain | None, now: UnixTime) -> Frame:
     if ".." in wanted:
         first, _, last = wanted.partition("..")
         start, end = _moment(first, chain, now).start, _moment(last, chain, now)
-        return _checked(Frame(wanted, start, end.end if _is_whole(last) else end.start), text)
-    return _checked(_moment(wanted, chain, now), text)
+        return _checked(Frame(wanted, start, end.end if _is_whole(last) else end.start), text, now)
+    return _checked(_moment(wanted, chain, now), text, now)
 
 
 def to_date(unit: str, now: UnixTime) -> Frame:
@@ -114,7 +114,7 @@ def _since(name: str, start: UnixTime, now: UnixTime) -> Frame:
 
 
 def _dated(wanted: str, date: re.Match[str], now: UnixTime) -> Frame:
-    """A year, quarter or month is that whole period, cut at `now`; a day is from that day on."""
+    """A year, quarter or month is that whole period; a day is from that day on."""
     year, quarter, month, day = (int(part) if part else None for part in date.groups())
     try:
         if day is not None:
@@ -122,7 +122,7 @@ def _dated(wanted: str, date: re.Match[str], now: UnixTime) -> Frame:
         first = (quarter - 1) * 3 + 1 if quarter else month or 1
         length = 3 if quarter else 1 if month else 12
         ends = (year or 0) * 12 + first - 1 + length
-        end = min(_before(_unix(ends // 12, ends % 12 + 1)), now)
+        end = _before(_unix(ends // 12, ends % 12 + 1))
         return Frame(wanted, _before(_unix(year or 0, first)), end)
     except ValueError:
         raise UsageError(f"--since {wanted!r} is not a date of the calendar. Write YYYY-MM-DD.") from None
@@ -134,10 +134,12 @@ def _is_whole(wanted: str) -> bool:
     return wanted not in {"now", "today"} and date is not None and date[4] is None
 
 
-def _checked(frame: Frame, text: str) -> Frame:
-    if frame.start >= frame.end:
+def _checked(frame: Frame, text: str, now: UnixTime) -> Frame:
+    """The frame as far as there can be blocks: neither after `now` nor before time 0."""
+    name, start, end = frame.name, max(frame.start, _before(UnixTime(0))), min(frame.end, now)
+    if start >= end:
         raise UsageError(f"--since {text!r} starts after it ends, or in the future.")
-    return frame
+    return Frame(name, start, end)
 
 
 def _before(moment: UnixTime) -> UnixTime:

@@ -145,6 +145,9 @@ def unix(*parts: int) -> int:
         ("dencun..pectra", 1_710_338_134, 1_746_612_310),
         ("7d..1d", NOW - 7 * 86_400, NOW - 86_400),
         ("merge..now", 1_663_224_178, NOW),
+        ("2026-01-01..2027-01-01", unix(2026, 1, 1) - 1, NOW),
+        ("999999y", -1, NOW),
+        ("0001..2025-02", -1, unix(2025, 3, 1) - 1),
     ],
 )
 def test_frames_as_people_name_them(text: str, start: int, end: int) -> None:
@@ -156,7 +159,7 @@ def test_frames_as_people_name_them(text: str, start: int, end: int) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "yesterday", "2025-13", "2025-02-30", "2025-Q5", "0m", "glamsterdam", "2030", "now", "1d..7d", "..", "0000",
-     "2025-01-01..", "9" * 30 + "d", "'; drop table"],
+     "2025-01-01..", "2026-12-01..2026-12-02", "9" * 30 + "d", "'; drop table"],
 )  # fmt: skip
 def test_what_is_no_frame_is_refused_by_name(text: str) -> None:
     with pytest.raises(UsageError, match="--since"):
