@@ -8,7 +8,7 @@ from contracts_abi.call import Call
 
 
 class Round(NamedTuple):
-    """`latestRoundData`. `answer` is signed: a broken feed may give zero or less."""
+    """`latestRoundData`, `getRoundData`. `answer` is signed: a broken feed may give zero or less."""
 
     round_id: int
     answer: int
@@ -21,3 +21,8 @@ DECIMALS = Call("chainlink", "decimals", int)
 DESCRIPTION = Call("chainlink", "description", str)
 LATEST_ANSWER = Call("chainlink", "latestAnswer", int)
 LATEST_ROUND_DATA = Call("chainlink", "latestRoundData", Round)
+GET_ROUND_DATA = Call("chainlink", "getRoundData", Round)
+"""A round that is not there reverts, or answers zeros."""
+LATEST_ROUND = Call("chainlink", "latestRound", int)
+PHASE_AGGREGATORS = Call("chainlink", "phaseAggregators", str)
+"""Of a proxy: the aggregator of a phase. A proxy's round id is phase << 64 | the aggregator's round id."""

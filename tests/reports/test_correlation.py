@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.closes import closes_of_file
+from monitor.comovement import eth_with
 from monitor.domain import BlockRef, FeedPrice
 from monitor.errors import EthmonError, UsageError
-from monitor.closes import closes_of_file
 from monitor.macro.correlation import log_returns, needed, pearson, rolling
-from monitor.comovement import eth_with
 from monitor.store import ledger, prices
 from monitor.units import Address, UnixTime
 from tests.support.commands import ROOT, ethmon

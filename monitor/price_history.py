@@ -1,0 +1,149 @@
+"""Daily closes of the known feeds into the store, from the feeds' own rounds at a finalized block.
+
+A year of three feeds is some 35 batches of Multicall3 calls, a day that has just ended about ten;
+nothing is asked for days that are stored.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from monitor.chain.endpoints import Endpoints
+from monitor.chain.reader import Reader
+from monitor.comovement import ETH, Others
+from monitor.domain import BlockRef
+from monitor.errors import BadAnswer, CannotSee, EthmonError
+from monitor.macro.correlation import rolling
+from monitor.protocols.base import attempt, together
+from monitor.protocols.rounds import PastRounds, read_past
+from monitor.store import closes
+from monitor.store.closes import CloseRow
+from monitor.store.database import Database
+from monitor.units import SECONDS_PER_DAY, Address, UnixTime
+
+CHUNK_DAYS = 60
+"""Read at one block and stored in one transaction."""
+WINDOWS = (30, 90)
+"""Days over which correlations are stored for SQL and dashboards; any other is computed when asked for."""
+
+Day = tuple[str, int]
+"""Feed and day since 1970."""
+
+
+@dataclass
+class Filled:
+    """What a run did."""
+
+    read: int = 0
+    """Closes stored."""
+    empty: set[Day] = field(default_factory=set[Day])
+    """Days before a feed's first round, or whose round was not found."""
+    unread: dict[str, str] = field(default_factory=dict[str, str])
+    """Feeds that did not answer, and why."""
+
+
+def missing_days(
+    db: Database, feeds: Iterable[str], first: int, last: int, but: frozenset[Day] = frozenset()
+) -> list[Day]:
+    """Days `first` to `last` whose close is not stored, newest first."""
+    wanted = [
+        (feed, day)
+        for feed in feeds
+        for known in [closes.days(db, feed)]
+        for day in range(first, last + 1)
+        if day not in known and (feed, day) not in but
+    ]
+    return sorted(wanted, key=lambda one: -one[1])
+
+
+def last_whole_day(block: BlockRef) -> int:
+    """The newest day that was over at a block."""
+    return block.timestamp // SECONDS_PER_DAY - 1
+
+
+def fill(
+    db: Database,
+    source: Endpoints,
+    feeds: Mapping[str, Address],
+    wanted: Sequence[Day],
+    *,
+    cancel: threading.Event | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Filled:
+    """Read and store `wanted`; what is stored stays when it ends early. Raises NodeError and StoreError."""
+    filled, reader, done = Filled(), Reader(), 0
+    days = sorted({day for _, day in wanted}, reverse=True)
+    for start in range(0, len(days), CHUNK_DAYS):
+        if cancel is not None and cancel.is_set():
+            break
+        part = set(days[start : start + CHUNK_DAYS])
+        asked = [one for one in wanted if one[1] in part]
+        _fill_part(db, source, reader, feeds, asked, filled)
+        done += len(asked)
+        if progress is not None:
+            progress(done)
+    return filled
+
+
+def _fill_part(
+    db: Database,
+    source: Endpoints,
+    reader: Reader,
+    feeds: Mapping[str, Address],
+    wanted: Sequence[Day],
+    filled: Filled,
+) -> None:
+    at = source.finalized()
+    if at is None:
+        raise BadAnswer("node", "it has no finalized block yet.")
+    names = sorted({feed for feed, _ in wanted} - filled.unread.keys())
+    moments = {name: [_midnight(day) for feed, day in wanted if feed == name] for name in names}
+    reading = together([attempt(read_past(feeds[name], moments[name], at.timestamp)) for name in names])
+    rows: list[CloseRow] = []
+    for name, told in zip(names, reader.run(source.pinned(at), reading), strict=True):
+        if isinstance(told, CannotSee):
+            filled.unread[name] = str(told)
+            continue
+        found = list(_rows(name, feeds[name], told, at))
+        rows += found
+        filled.empty |= {(name, day) for feed, day in wanted if feed == name} - {
+            (name, row.day) for row in found
+        }
+    closes.save(db, rows)
+    filled.read += len(rows)
+
+
+def _midnight(day: int) -> UnixTime:
+    """The end of a day."""
+    return UnixTime((day + 1) * SECONDS_PER_DAY)
+
+
+def _rows(name: str, address: Address, told: PastRounds, at: BlockRef) -> Iterable[CloseRow]:
+    for moment, one in told.before.items():
+        day = moment // SECONDS_PER_DAY - 1
+        yield CloseRow(name, day, one.round_id, one.answer, told.decimals, one.updated_at, address, at.number)
+
+
+def store_correlations(db: Database, others: Others, windows: Iterable[int] = WINDOWS) -> dict[str, str]:
+    """Correlations of ETH with every known series, up to the newest close, for whoever asks in SQL.
+
+    Returns the series that could not be read, and why.
+    """
+    at = closes.newest_block(db)
+    if at is None:
+        return {}
+    end = UnixTime((max(closes.days(db, ETH), default=0) + 1) * SECONDS_PER_DAY)
+    failed: dict[str, str] = {}
+    names = others.names(db)
+    for name in names:
+        try:
+            returns = others.returns(db, name, end)
+        except EthmonError as error:
+            failed[name] = str(error)
+            continue
+        for window in windows:
+            closes.save_correlations(db, name, window, rolling(returns, window), at)
+    closes.forget_other_correlations(db, names)
+    return failed
