@@ -14,6 +14,7 @@ from alerts.engine import States, evaluate
 from alerts.model import Alert, BlockStamp, CannotSee, Fact, Gone, Kind, Reading, Rule, Transition
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.follower import Advance
+from monitor.comovement import Others
 from monitor.domain import Block, BlockRef, FeedPrice
 from monitor.errors import BadAnswer, Unsupported
 from monitor.readings.chain import fee_readings
@@ -22,6 +23,7 @@ from monitor.store import history, positions, prices
 from monitor.store.database import Database
 from monitor.store.positions import StoredPosition
 from monitor.units import Address, BlockHash, BlockNumber
+from monitor.watch.comovement import ComovementWatch
 from monitor.watch.readings import ETH_USD, NO_FEED, chain_readings, reported_readings
 from monitor.watch.snapshot import SnapshotReader
 from monitor.watchlist import Watchlist
@@ -98,6 +100,7 @@ def stored_moments(
 ) -> Iterator[Moment]:
     """Every stored block of the range with what was stored about it."""
     names = {wallet.address: wallet.name for wallet in watchlist.wallets}
+    comovement = ComovementWatch(Others(watchlist.series))
     feed: FeedPrice | CannotSee = CannotSee("no answer of the ETH/USD feed is stored before this")
     for start in range(first, last + 1, CHUNK):
         end = BlockNumber(min(last, start + CHUNK - 1))
@@ -114,6 +117,7 @@ def stored_moments(
                 [
                     *chain_readings(db, step, watchlist.rules, at),
                     *reported_readings(watchlist, feed, at),
+                    *comovement.readings(db, watchlist.rules, at),
                     *(_stored_reading(position, names, at) for position in seen.get(row.number, ())),
                 ],
             )
@@ -168,10 +172,9 @@ def _distance(row: StoredPosition) -> Decimal | CannotSee | Gone:
         return CannotSee(row.cause)
     if row.outcome == "already":
         return Decimal(0)
-    if row.liquidation_price is None or row.price is None:
+    if row.distance is None:
         return Gone("no ETH price liquidates it")
-    price = Decimal(row.price)
-    return abs(price - Decimal(row.liquidation_price)) * 100 / price
+    return Decimal(repr(row.distance)) * 100
 
 
 def _verdict(group: Sequence[Told]) -> Verdict:

@@ -119,14 +119,25 @@ def liquidation_tick(outcome: Outcome) -> int | None:
             return None
 
 
-def distance(outcome: Outcome, price: int) -> float | None:
-    """How far `price` (same decimals) is from liquidation, as a fraction of `price`; for display.
+def gap(outcome: Outcome, price: int) -> int | None:
+    """How far `price` (same decimals) has to move to liquidation; None where no price liquidates.
 
-    0.0 when liquidatable already; None where no price liquidates.
+    0 once it is there, and beyond: inside the range of a soft liquidation nothing is left to fall.
     """
-    if isinstance(outcome, AlreadyLiquidatable):
-        return 0.0
-    tick = liquidation_tick(outcome)
-    if tick is None or price <= 0:
+    match outcome:
+        case AlreadyLiquidatable():
+            return 0
+        case LiquidatableBelow(tick=tick) | Range(upper=tick):
+            return max(price - tick, 0)
+        case LiquidatableAbove(tick=tick):
+            return max(tick - price, 0)
+        case NeverByEth() | Insensitive():
+            return None
+
+
+def distance(outcome: Outcome, price: int) -> float | None:
+    """`gap` as a fraction of `price`; for display. None also where there is no price to measure from."""
+    left = gap(outcome, price)
+    if left is None:
         return None
-    return abs(price - tick) / price
+    return left / price if price > 0 else None if left else 0.0

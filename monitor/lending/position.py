@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
-from monitor.lending.outcome import FEED_DECIMALS, Outcome
+from monitor.lending.outcome import FEED_DECIMALS, Outcome, gap
 from monitor.lending.remedy import LiquidationTerms, Remedy
 from monitor.lending.solver import HealthTest
 from monitor.units import Address, UnixTime, Wad
@@ -45,10 +45,16 @@ class ProtocolPrice:
     """The ETH price that the protocol itself uses, which distances are measured against."""
 
     answer: int
+    """0: the position rests on no ETH price, and there is none to show or to compare."""
     decimals: int = FEED_DECIMALS
     updated_at: UnixTime | None = None
     """Block time of the answer; None where the feed does not tell."""
     source: Address | None = None
+    of_token: bool = False
+    """It is the price of a token that follows ETH, in whose feed the liquidation price is told too."""
+
+
+NO_ETH_PRICE = ProtocolPrice(0)
 
 
 class ProofState(StrEnum):
@@ -118,6 +124,8 @@ class Position:
     """1e18 is the edge; None where the protocol has no such number or there is no debt."""
     price: ProtocolPrice
     outcome: Outcome
+    queued: ProtocolPrice | None = None
+    """The price that is known to come next (`updated_at`: from when), in the decimals of `price`."""
     terms: LiquidationTerms | None = None
     remedy: Remedy | None = None
     drift_per_day: float | None = None
@@ -131,6 +139,15 @@ class Position:
     """The exact test that the outcome was found with, for what-if questions."""
     model: Model | None = field(default=None, repr=False, compare=False)
     proof: Proof = NOT_ASKED
+
+
+def measured_from(position: Position) -> int:
+    """The price, in use or known to come next, that is nearer to liquidation: what distances start at."""
+    now, upcoming = position.price.answer, position.queued
+    if upcoming is None or upcoming.answer <= 0:
+        return now
+    left, ahead = gap(position.outcome, now), gap(position.outcome, upcoming.answer)
+    return upcoming.answer if left is not None and ahead is not None and ahead < left else now
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from monitor.lending.aave import (
     Holding,
     Market,
     account_data,
+    bonus_of,
     collateral_value,
     debt_value,
     resolve,
@@ -23,7 +24,7 @@ from monitor.lending.aave_outcome import classify, growth, linear
 from monitor.lending.aave_remedy import remedy
 from monitor.lending.calibrate import Observed, mismatch, rules_differ
 from monitor.lending.correlation import EthFeedTimesRatio, eth_ratio
-from monitor.lending.position import Leg, Position, PositionKey, ProtocolPrice
+from monitor.lending.position import NO_ETH_PRICE, Leg, Position, PositionKey, ProtocolPrice
 from monitor.lending.remedy import LiquidationTerms
 from monitor.lending.risk import drift_per_day
 from monitor.protocols.aave_v3_market import MarketFacts
@@ -100,19 +101,13 @@ def _leg(holding: Holding, state: PoolState, market: Market, value: int) -> Leg:
 
 def _price(facts: MarketFacts) -> ProtocolPrice:
     if facts.eth is None:
-        return ProtocolPrice(0)
+        return NO_ETH_PRICE
     return ProtocolPrice(facts.eth.answer, updated_at=facts.eth.updated_at, source=facts.eth.feed)
 
 
 def _terms(resolved: Resolved, market: Market, account: Account) -> LiquidationTerms:
     """Half of the debt at once; the dearest of the account's collaterals sets the penalty."""
-    emode = market.emodes.get(account.emode) if account.emode else None
-    bonuses = [market.reserves[one.reserve].bonus for one in resolved.collaterals]
-    if emode is not None:
-        bonuses = [
-            emode.bonus if one.lt == emode.lt else market.reserves[one.reserve].bonus
-            for one in resolved.collaterals
-        ]
+    bonuses = [bonus_of(market, account, one.reserve) for one in resolved.collaterals]
     worst = max([bonus for bonus in bonuses if bonus > BPS], default=BPS)
     return LiquidationTerms(Wad(WAD // 2), Wad(floor_div((worst - BPS) * WAD, BPS)), _CLOSE_NOTE)
 

@@ -29,7 +29,6 @@ from monitor.lending.position import (
     PositionKey,
     Proof,
     ProofState,
-    ProtocolPrice,
     Seen,
     Unseen,
 )
@@ -48,7 +47,7 @@ from monitor.protocols.base import (
     together,
 )
 from monitor.protocols.feed_stub import constant_feed
-from monitor.protocols.feeds import FeedAnswer, read_feeds
+from monitor.protocols.feeds import FeedAnswer, price_of_feed, read_feeds
 from monitor.units import RAY, TICKS_PER_USD, WAD, Address, Wad, floor_div
 
 _KINDS: Final = {
@@ -145,7 +144,7 @@ class AaveV4:
             collateral_value=floor_div(data.collateral_value, _PER_VALUE),
             debt_value=floor_div(data.debt_value_ray, RAY * _PER_VALUE),
             health_factor=Wad(data.health_factor) if owes else None,
-            price=ProtocolPrice(eth.answer, eth.decimals, eth.updated_at, eth.address),
+            price=price_of_feed(eth),
             outcome=_outcome(found, data, eth.answer),
             notes=("found by asking the spoke at supposed prices",) if owes else (),
             rule="the spoke's own account data",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -22,9 +23,19 @@ from monitor.lending.comet import (
 from monitor.lending.comet_outcome import CometTest, outcome, remedy, terms
 from monitor.lending.comet_prices import keys_of
 from monitor.lending.outcome import Outcome, liquidation_tick
-from monitor.lending.position import Cause, Leg, Linear, Model, Position, PositionKey, ProtocolPrice
+from monitor.lending.position import (
+    NO_ETH_PRICE,
+    Cause,
+    Leg,
+    Linear,
+    Model,
+    Position,
+    PositionKey,
+    ProtocolPrice,
+)
 from monitor.protocols.comet_feeds import RATE, TOKENS
 from monitor.protocols.compound_reading import CometAt
+from monitor.protocols.feeds import price_of_feed
 from monitor.units import SECONDS_PER_DAY, TICKS_PER_USD, WAD, Address, UnixTime, Wad
 
 NO_FEED = ""
@@ -75,18 +86,20 @@ class CometModel:
             case Cause.OWNER | Cause.LIQUIDATION:
                 return replace(self, account=other.account)
             case Cause.PARAMETER:
-                assets = _with_terms(self.at.market, other.at.market)
-                return replace(self, at=replace(self.at, market=assets))
+                answers = {**other.at.answers, **self.at.answers}
+                return replace(self, at=replace(self.at, market=other.at.market, answers=answers))
             case Cause.RATIO | Cause.OTHER_PRICE:
-                answers = self._mixed(other, ratios=cause is Cause.RATIO)
-                return replace(self, at=replace(self.at, answers=answers))
+                return replace(self, at=self._priced_as(other, ratios=cause is Cause.RATIO))
 
-    def _mixed(self, other: CometModel, *, ratios: bool) -> dict[str, int]:
+    def _priced_as(self, other: CometModel, *, ratios: bool) -> CometAt:
+        """Exchange ratios as the other has them, or other prices: those beside the ETH feed are in recipes."""
         theirs = other.at.answers
-        return {
+        answers = {
             key: theirs.get(key, answer) if key != self.key and _is_ratio(key) == ratios else answer
             for key, answer in self.at.answers.items()
         }
+        market = self.at.market if ratios else _with_recipes(self.at, other.at)
+        return replace(self.at, answers=answers, market=market)
 
     def a_day_later(self, now: UnixTime) -> CometModel:
         """The position after a day in which nobody acts."""
@@ -97,20 +110,19 @@ def _is_ratio(key: str) -> bool:
     return key.startswith((RATE, TOKENS))
 
 
-def _with_terms(mine: CometMarket, other: CometMarket) -> CometMarket:
-    """My market with the other's factors, where it has the same assets."""
-    if [asset.token for asset in mine.assets] != [asset.token for asset in other.assets]:
-        return other
+def _with_recipes(mine: CometAt, other: CometAt) -> CometMarket:
+    """My market with the other's price recipes of those assets whose feed is the same contract."""
+    theirs = {
+        (info.asset, info.price_feed): asset.price
+        for info, asset in zip(other.terms.assets, other.market.assets, strict=True)
+    }
     assets = tuple(
-        replace(
-            own,
-            borrow_factor=theirs.borrow_factor,
-            liquidate_factor=theirs.liquidate_factor,
-            liquidation_factor=theirs.liquidation_factor,
-        )
-        for own, theirs in zip(mine.assets, other.assets, strict=True)
+        replace(asset, price=theirs.get((info.asset, info.price_feed), asset.price))
+        for info, asset in zip(mine.terms.assets, mine.market.assets, strict=True)
     )
-    return replace(mine, assets=assets)
+    same = mine.terms.base_feed == other.terms.base_feed
+    base = other.market.base_price if same else mine.market.base_price
+    return replace(mine.market, assets=assets, base_price=base)
 
 
 def position_of(model: CometModel, owner: Address, now: UnixTime, told: AccountAnswers) -> Position:
@@ -121,8 +133,9 @@ def position_of(model: CometModel, owner: Address, now: UnixTime, told: AccountA
     _calibrated(model, told)
     found = model.outcome()
     health = health_factor(market, account, model.indices, answers)
-    collaterals, debts = _legs(model)
-    add = max(account.held, key=lambda held: held.balance).asset if account.held else 0
+    held = _by_value(model)
+    collaterals, debts = _legs(model, held)
+    add = held[0].asset if held else 0
     return Position(
         key=PositionKey("compound_v3", at.deployment.name, owner),
         collaterals=collaterals,
@@ -164,9 +177,21 @@ def _calibrated(model: CometModel, told: AccountAnswers) -> None:
         raise CannotSee("the market's own answer is not reproduced")
 
 
-def _legs(model: CometModel) -> tuple[tuple[Leg, ...], tuple[Leg, ...]]:
+def _by_value(model: CometModel) -> list[Held]:
+    """What counts most first, as people read it: the asset that a remedy speaks of is the first."""
+    market, answers = model.at.market, model.at.answers
+
+    def counted(held: Held) -> int:
+        if held.asset in model.at.unpriced:
+            return 0
+        return collateral_value(market, held, market.assets[held.asset].liquidate_factor, answers)
+
+    return sorted(model.account.held, key=lambda held: -counted(held))
+
+
+def _legs(model: CometModel, ordered: Sequence[Held]) -> tuple[tuple[Leg, ...], tuple[Leg, ...]]:
     at, account = model.at, model.account
-    collaterals = tuple(_collateral(model, held) for held in account.held)
+    collaterals = tuple(_collateral(model, held) for held in ordered)
     owed = debt(account, model.indices)
     if not owed:
         return collaterals, ()
@@ -195,9 +220,7 @@ def _sum(legs: tuple[Leg, ...]) -> int | None:
 
 
 def _price(at: CometAt) -> ProtocolPrice:
-    if at.eth is None:
-        return ProtocolPrice(TICKS_PER_USD, 8, None, at.terms.base_feed)
-    return ProtocolPrice(at.eth.answer, at.eth.decimals, at.eth.updated_at, at.eth.address)
+    return NO_ETH_PRICE if at.eth is None else price_of_feed(at.eth)
 
 
 def _drift(model: CometModel, tick: int | None, now: UnixTime) -> float | None:

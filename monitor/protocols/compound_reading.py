@@ -16,7 +16,7 @@ from monitor.protocols.asking import decoded
 from monitor.protocols.base import Answer, Ask, Reading, View, attempt, together
 from monitor.protocols.comet_feeds import FeedBook, Wiring, read_leaves
 from monitor.protocols.compound_deployments import CometDeployment
-from monitor.protocols.feeds import FeedAnswer, eth_feed, follows_eth
+from monitor.protocols.feeds import FeedAnswer, eth_feed
 from monitor.protocols.tokens import Token, TokenBook
 from monitor.units import Address, UnixTime
 
@@ -133,7 +133,7 @@ def _followers(feeds: Mapping[str, FeedAnswer], eth: FeedAnswer | None) -> dict[
     return {
         key: Following(eth.address, feed.answer, eth.answer)
         for key, feed in feeds.items()
-        if key != eth.address and (feed.is_eth_usd or follows_eth(feed.description)) and feed.answer > 0
+        if key != eth.address and feed.follows and feed.answer > 0
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from contracts_abi import comet as abi
@@ -29,7 +29,8 @@ from monitor.protocols.compound_deployments import COMETS, ETH_TOKENS, CometDepl
 from monitor.protocols.compound_position import AccountAnswers, CometModel, position_of
 from monitor.protocols.compound_reading import CometAt, CometReader
 from monitor.protocols.feed_stub import constant_feed
-from monitor.units import Address, UnixTime
+from monitor.protocols.feeds import FeedAnswer
+from monitor.units import Address, UnixTime, floor_div
 
 _KINDS: Final = {
     "Supply": (EventKind.REPAY, "dst", None),
@@ -143,13 +144,12 @@ class CompoundV3:
             return []
         if model.at.eth is None:
             return []
-        feeds = [feed.address for feed in model.at.feeds.values() if feed.is_eth_usd]
         call = abi.ABSORB.encode(ANYONE, [position.key.account])
         safe = outcome.tick + (1 if isinstance(outcome, LiquidatableBelow) else -1)
         return [
             Check(
                 View(model.at.deployment.comet, call),
-                {feed: Substitute(code=constant_feed(tick)) for feed in feeds},
+                _with_eth_at(tick, model.at.eth, model.at.feeds.values()),
                 _was_absorbed,
                 expected,
                 ANYONE,
@@ -202,6 +202,16 @@ def adapters(
     """One adapter for all Comets of a chain, the user's own beside ours, if it has any."""
     comets = (*COMETS.get(chain_id, ()), *own)
     return [CompoundV3(comets, {*ETH_TOKENS.get(chain_id, ()), *eth_tokens})] if comets else []
+
+
+def _with_eth_at(tick: int, eth: FeedAnswer, feeds: Iterable[FeedAnswer]) -> dict[Address, Substitute]:
+    """The ETH feed at `tick`, and every feed that follows ETH in today's ratio to it, as the price assumes."""
+    moved = {
+        feed.address: Substitute(code=constant_feed(floor_div(tick * feed.answer, eth.answer), feed.decimals))
+        for feed in feeds
+        if feed.follows and feed.answer > 0
+    }
+    return {**moved, eth.address: Substitute(code=constant_feed(tick, eth.decimals))}
 
 
 def _was_absorbed(answer: Answer) -> bool:

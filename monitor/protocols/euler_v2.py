@@ -22,7 +22,6 @@ from monitor.lending.position import (
     PositionKey,
     Proof,
     ProofState,
-    ProtocolPrice,
     Seen,
     Unseen,
 )
@@ -42,7 +41,7 @@ from monitor.protocols.base import (
 )
 from monitor.protocols.euler_v2_places import SubAccount, SubAccountBook, sub_account
 from monitor.protocols.feed_stub import constant_feed
-from monitor.protocols.feeds import FeedAnswer, read_feeds
+from monitor.protocols.feeds import FeedAnswer, price_of_feed, read_feeds
 from monitor.protocols.tokens import Token, TokenBook
 from monitor.units import TICKS_PER_USD, WAD, Address, Wad, floor_div
 
@@ -168,7 +167,7 @@ class EulerV2:
             collateral_value=None,
             debt_value=debt.value,
             health_factor=Wad(_factor(now)),
-            price=ProtocolPrice(eth.answer, eth.decimals, eth.updated_at, eth.address),
+            price=price_of_feed(eth),
             outcome=classified(found, eth.answer, _health),
             notes=(f"sub-account {place.number}", "found by asking the vault at supposed prices"),
             rule="the vault's own liquidity, at liquidation LTVs",

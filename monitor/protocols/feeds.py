@@ -10,6 +10,7 @@ from typing import Final
 from contracts_abi import chainlink
 from monitor.errors import CannotSee
 from monitor.lending.outcome import FEED_DECIMALS
+from monitor.lending.position import ProtocolPrice
 from monitor.protocols.asking import decoded, decoded_or_none
 from monitor.protocols.base import Answer, Ask, Reading, View
 from monitor.units import Address, UnixTime
@@ -32,6 +33,11 @@ class FeedAnswer:
     def is_eth_usd(self) -> bool:
         """By the feed's own name and scale. A feed that lies about itself is refuted by the proof."""
         return self.decimals == FEED_DECIMALS and is_eth_usd(self.description)
+
+    @property
+    def follows(self) -> bool:
+        """Whether it moves with ETH/USD: the feed itself, and those of tokens that follow ETH."""
+        return self.is_eth_usd or follows_eth(self.description)
 
 
 def is_eth_usd(description: str) -> bool:
@@ -73,6 +79,13 @@ def read_feeds(addresses: Sequence[Address]) -> Reading[dict[Address, FeedAnswer
     return found
 
 
+def price_of_feed(feed: FeedAnswer) -> ProtocolPrice:
+    """A feed as the price that a position's distance is measured from."""
+    return ProtocolPrice(
+        feed.answer, feed.decimals, feed.updated_at, feed.address, of_token=not feed.is_eth_usd
+    )
+
+
 def follows_eth(description: str) -> bool:
     """Whether a feed prices ETH, or a token that follows it, in dollars: STETH / USD, weETH/USD."""
     base, _, quote = description.upper().replace(" ", "").partition("/")
@@ -83,4 +96,4 @@ def eth_feed(feeds: Iterable[FeedAnswer]) -> FeedAnswer | None:
     """The feed that prices are told in: ETH/USD itself, else one that follows it; None: no sound one."""
     sound = [feed for feed in feeds if feed.answer > 0]
     own = [feed for feed in sound if feed.is_eth_usd]
-    return next(iter(own or [feed for feed in sound if follows_eth(feed.description)]), None)
+    return next(iter(own or [feed for feed in sound if feed.follows]), None)

@@ -28,7 +28,6 @@ from monitor.lending.position import (
     Position,
     PositionEvent,
     PositionKey,
-    ProtocolPrice,
     Seen,
     Unseen,
 )
@@ -46,7 +45,7 @@ from monitor.protocols.base import (
     attempt,
 )
 from monitor.protocols.feed_stub import constant_feed
-from monitor.protocols.feeds import FeedAnswer, feed_answer, feed_asks
+from monitor.protocols.feeds import FeedAnswer, feed_answer, feed_asks, price_of_feed
 from monitor.protocols.liquity_deployments import LIQUITY_V1, LiquityV1Deployment
 from monitor.units import TICKS_PER_USD, WAD, Address, Wad, floor_div
 
@@ -191,7 +190,7 @@ class LiquityV1:
             collateral_value=worth,
             debt_value=owed,
             health_factor=Wad(floor_div(ratio * WAD, at.system.mcr)),
-            price=ProtocolPrice(at.feed.answer, at.feed.decimals, at.feed.updated_at, at.feed.address),
+            price=price_of_feed(at.feed),
             outcome=found,
             terms=trove_maths.terms(trove, price, at.system),
             remedy=trove_maths.remedy(trove, at.system, price),

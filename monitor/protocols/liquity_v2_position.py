@@ -10,8 +10,9 @@ from monitor.lending import liquity_v2 as trove_maths
 from monitor.lending.liquity_v1 import collateral_ratio
 from monitor.lending.liquity_v2 import Latest, TroveV2Test
 from monitor.lending.outcome import Outcome, liquidation_tick
-from monitor.lending.position import Cause, Leg, Linear, Model, Position, PositionKey, ProtocolPrice
+from monitor.lending.position import Cause, Leg, Linear, Model, Position, PositionKey
 from monitor.lending.solver import Monotone
+from monitor.protocols.feeds import price_of_feed
 from monitor.protocols.liquity_v2_reading import BranchAt
 from monitor.units import SECONDS_PER_DAY, TICKS_PER_USD, WAD, Wad, floor_div
 
@@ -65,8 +66,10 @@ class TroveV2Model:
                 return replace(self, trove=moved)
             case Cause.RATIO:
                 return replace(self, at=replace(self.at, rate=other.at.rate))
-            case Cause.PARAMETER | Cause.OTHER_PRICE:
+            case Cause.PARAMETER:
                 return replace(self, at=replace(self.at, branch=other.at.branch))
+            case Cause.OTHER_PRICE:
+                return self
 
     def a_day_later(self) -> TroveV2Model:
         """The trove after a day in which nobody acts, at its present rate; a batch's fee left out."""
@@ -96,7 +99,7 @@ def position_of(model: TroveV2Model, key: PositionKey) -> Position:
         collateral_value=worth,
         debt_value=owed,
         health_factor=Wad(floor_div(ratio * WAD, at.branch.mcr)) if trove.debt else None,
-        price=ProtocolPrice(at.feed.answer, at.feed.decimals, at.feed.updated_at, at.feed.address),
+        price=price_of_feed(at.feed),
         outcome=found,
         terms=trove_maths.terms(at.registry.penalty),
         remedy=trove_maths.remedy(trove, at.branch, at.price_wad),

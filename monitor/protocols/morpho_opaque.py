@@ -14,11 +14,11 @@ from monitor.lending.outcome import (
     NeverByEth,
     NeverReason,
 )
-from monitor.lending.position import Position, Proof, ProofState, ProtocolPrice
+from monitor.lending.position import Position, Proof, ProofState
 from monitor.protocols.asked import Question, search
 from monitor.protocols.asking import decoded
 from monitor.protocols.base import Answer, Reading, View
-from monitor.protocols.feeds import FeedAnswer, read_feeds
+from monitor.protocols.feeds import FeedAnswer, price_of_feed, read_feeds
 from monitor.protocols.morpho_position import MorphoModel
 from monitor.units import Address
 
@@ -43,7 +43,7 @@ def priced(row: Position, model: MorphoModel, feeds: Collection[Address]) -> Rea
     proved = isinstance(outcome, LiquidatableBelow | LiquidatableAbove)
     return replace(
         row,
-        price=ProtocolPrice(eth.answer, eth.decimals, eth.updated_at, eth.address),
+        price=price_of_feed(eth),
         outcome=outcome,
         notes=(*row.notes, "found by asking the oracle at supposed ETH prices"),
         proof=Proof(ProofState.PROVED) if proved else row.proof,

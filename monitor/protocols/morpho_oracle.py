@@ -11,7 +11,7 @@ from monitor.errors import CannotSee
 from monitor.lending.morpho_oracle import ChainlinkOracle, OracleInputs, chainlink_oracle
 from monitor.protocols.asking import NOWHERE, decoded
 from monitor.protocols.base import Answer, Ask, Reading, View
-from monitor.protocols.feeds import FeedAnswer, eth_feed, feed_answer, feed_asks, follows_eth
+from monitor.protocols.feeds import FeedAnswer, eth_feed, feed_answer, feed_asks
 from monitor.units import Address
 
 
@@ -140,7 +140,7 @@ def _inputs(side: SideAnswers, eth: FeedAnswer | None) -> _Inputs:
     below: list[int] = []
     moving = 0
     for feed in side.feeds:
-        if eth is None or not (feed.is_eth_usd or follows_eth(feed.description)):
+        if eth is None or not feed.follows:
             fixed.append(feed.answer)
             continue
         moving += 1

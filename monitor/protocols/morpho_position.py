@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from contracts_abi.morpho import MarketParams
 from monitor.errors import CannotSee
@@ -11,15 +11,25 @@ from monitor.lending import morpho
 from monitor.lending.morpho import MarketView, MorphoMarket, MorphoPosition, MorphoTest, PreLiquidation
 from monitor.lending.morpho_oracle import ORACLE_SCALE, ChainlinkOracle
 from monitor.lending.outcome import Outcome, liquidation_tick
-from monitor.lending.position import Cause, Leg, Linear, Model, Position, PositionKey, ProtocolPrice
+from monitor.lending.position import (
+    NO_ETH_PRICE,
+    Cause,
+    Leg,
+    Linear,
+    Model,
+    Position,
+    PositionKey,
+    ProtocolPrice,
+)
 from monitor.lending.remedy import LiquidationTerms, Remedy
 from monitor.lending.solver import Monotone
-from monitor.protocols.feeds import FeedAnswer
+from monitor.protocols.feeds import FeedAnswer, price_of_feed
 from monitor.protocols.morpho_oracle import OracleAt, SideAnswers, function_of
 from monitor.protocols.tokens import Token
-from monitor.units import SECONDS_PER_DAY, TICKS_PER_USD, WAD, Address, UnixTime, Wad, floor_div
+from monitor.units import SECONDS_PER_DAY, TICKS_PER_USD, WAD, Address, UnixTime, Wad, floor_div, format_fixed
 
-PRICE_DIGITS = 36
+_ORACLE_DIGITS: Final = 36
+"""An oracle's price is of one unit of collateral in units of the loan, times 1e36."""
 
 
 class Early(NamedTuple):
@@ -123,15 +133,17 @@ class MorphoModel:
 
 def _mixed(mine: OracleAt, other: OracleAt, *, ratios: bool) -> OracleAt:
     """My oracle with the other's exchange ratios (vaults, feeds not in dollars), or with its other prices."""
-    base = _mixed_side(mine.base, other.base, ratios=ratios)
-    return replace(mine, base=base, quote=_mixed_side(mine.quote, other.quote, ratios=ratios))
+    still = None if mine.eth is None else mine.eth.address
+    base = _mixed_side(mine.base, other.base, still, ratios=ratios)
+    return replace(mine, base=base, quote=_mixed_side(mine.quote, other.quote, still, ratios=ratios))
 
 
-def _mixed_side(mine: SideAnswers, other: SideAnswers, *, ratios: bool) -> SideAnswers:
+def _mixed_side(mine: SideAnswers, other: SideAnswers, still: Address | None, *, ratios: bool) -> SideAnswers:
+    """`still`: the feed that prices are told in, which no cause moves."""
     if len(mine.feeds) != len(other.feeds):
         return mine
     feeds = [
-        theirs if _is_ratio(own) == ratios and not own.is_eth_usd else own
+        theirs if _is_ratio(own) == ratios and own.address != still else own
         for own, theirs in zip(mine.feeds, other.feeds, strict=True)
     ]
     return SideAnswers(other.vault_assets if ratios else mine.vault_assets, tuple(feeds))
@@ -155,7 +167,7 @@ def position_of(model: MorphoModel, account: Address) -> Position:
         collateral_value=collateral.value,
         debt_value=debt.value,
         health_factor=None if health is None else Wad(health),
-        price=_price(market, oracle),
+        price=_price(oracle),
         outcome=outcome,
         terms=_terms(model, debt.amount),
         remedy=_remedy(model),
@@ -204,12 +216,8 @@ def _joint_answer(side: SideAnswers) -> int:
     return floor_div(product * TICKS_PER_USD, 10**decimals)
 
 
-def _price(market: MarketAt, oracle: OracleAt) -> ProtocolPrice:
-    if oracle.eth is not None:
-        feed = oracle.eth
-        return ProtocolPrice(feed.answer, feed.decimals, feed.updated_at, feed.address)
-    decimals = PRICE_DIGITS + market.loan.decimals - market.collateral.decimals
-    return ProtocolPrice(oracle.price, decimals, None, oracle.wiring.oracle)
+def _price(oracle: OracleAt) -> ProtocolPrice:
+    return NO_ETH_PRICE if oracle.eth is None else price_of_feed(oracle.eth)
 
 
 def _terms(model: MorphoModel, owed: int) -> LiquidationTerms:
@@ -234,7 +242,7 @@ def _drift(model: MorphoModel, tick: int | None) -> float | None:
 def _notes(model: MorphoModel) -> tuple[str, ...]:
     market, oracle, notes = model.market, model.oracle, [f"market {model.market.label}"]
     if oracle.eth is None:
-        notes.append(f"priced in {market.loan.symbol}: the oracle reads no ETH/USD feed")
+        notes.append(f"priced in {market.loan.symbol}{_rate_words(market)}: the oracle reads no ETH/USD feed")
     elif not oracle.eth.is_eth_usd:
         notes.append(f"priced by the feed {printable_feed(oracle.eth)}, not by ETH/USD")
     if model.early is not None:
@@ -242,6 +250,14 @@ def _notes(model: MorphoModel) -> tuple[str, ...]:
         at = "" if late is None else f"; the market itself liquidates at {late / TICKS_PER_USD:,.2f}"
         notes.append(f"pre-liquidation is authorised{at}")
     return tuple(notes)
+
+
+def _rate_words(market: MarketAt) -> str:
+    """` (1.193456 WETH each)`; nothing where the scales of the two tokens are absurd."""
+    decimals = _ORACLE_DIGITS + market.loan.decimals - market.collateral.decimals
+    if decimals < 0:
+        return ""
+    return f" ({format_fixed(market.oracle.price, decimals, min(6, decimals))} each)"
 
 
 def printable_feed(feed: FeedAnswer) -> str:

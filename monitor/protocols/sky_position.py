@@ -17,7 +17,16 @@ from monitor.lending.outcome import (
     Outcome,
     liquidation_tick,
 )
-from monitor.lending.position import Cause, Leg, Linear, Model, Position, PositionKey, ProtocolPrice
+from monitor.lending.position import (
+    NO_ETH_PRICE,
+    Cause,
+    Leg,
+    Linear,
+    Model,
+    Position,
+    PositionKey,
+    ProtocolPrice,
+)
 from monitor.lending.solver import Monotone
 from monitor.protocols.sky_reading import IlkAt, VaultPlace
 from monitor.units import (
@@ -127,6 +136,7 @@ def position_of(model: VaultModel, stablecoin: Address) -> Position:
         health_factor=None if health is None else Wad(health),
         price=_price(model),
         outcome=found,
+        queued=_queued(model),
         terms=maker.terms(max(at.chop, WAD)),
         remedy=maker.remedy(vault, model.dripped, spot) if spot > 0 else None,
         drift_per_day=_drift(model, liquidation_tick(found)),
@@ -157,11 +167,22 @@ def _legs(model: VaultModel, stablecoin: Address) -> tuple[Leg, Leg]:
 def _price(model: VaultModel) -> ProtocolPrice:
     """ETH as this oracle has it now: a staking token's price with the ratio taken off."""
     at = model.at
+    if at.eth_ratio is None:
+        return NO_ETH_PRICE
     polled = UnixTime(at.osm.due - 3600) if at.osm.due > 3600 else None
-    answer = at.osm.current.price_wad
-    if at.eth_ratio not in (None, WAD):
-        answer = ceil_div(answer * WAD, at.eth_ratio or WAD)
-    return ProtocolPrice(answer, maker.PRICE_DECIMALS, polled, at.pip)
+    return ProtocolPrice(_of_eth(at.osm.current, at.eth_ratio), maker.PRICE_DECIMALS, polled, at.pip)
+
+
+def _queued(model: VaultModel) -> ProtocolPrice | None:
+    """The OSM's next price; None where it has none that counts."""
+    at = model.at
+    if at.eth_ratio is None or not at.osm.next.valid or not at.osm.current.valid:
+        return None
+    return ProtocolPrice(_of_eth(at.osm.next, at.eth_ratio), maker.PRICE_DECIMALS, at.osm.due, at.pip)
+
+
+def _of_eth(price: OsmPrice, ratio: int) -> int:
+    return ceil_div(price.price_wad * WAD, ratio)
 
 
 def _drift(model: VaultModel, tick: int | None) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from alerts.model import BlockStamp, CannotSee, ChartRequest, Fact, Gone, Link, Reading
@@ -13,9 +14,18 @@ from monitor.lending.outcome import (
     LiquidatableBelow,
     NeverByEth,
     Range,
-    liquidation_tick,
+    gap,
 )
-from monitor.lending.position import Leg, Position, PositionKey, ProofState, Seen, Unseen
+from monitor.lending.position import (
+    Leg,
+    Position,
+    PositionKey,
+    ProofState,
+    ProtocolPrice,
+    Seen,
+    Unseen,
+    measured_from,
+)
 from monitor.readings.links import account_links
 from monitor.readings.remedies import fixes
 from monitor.readings.words import age, amount, days, dollars, percent, price_words
@@ -29,6 +39,9 @@ PROTOCOLS = {
     "sky": "Sky",
     "liquity_v1": "Liquity v1",
     "liquity_v2": "Liquity v2",
+    "aave_v4": "Aave v4",
+    "euler_v2": "Euler v2",
+    "crvusd": "crvUSD",
 }
 """Names for people, by adapter key."""
 
@@ -127,18 +140,22 @@ def _distance(position: Position) -> Decimal | Gone | CannotSee:
         case Insensitive():
             return Gone("collateral and debt both follow ETH: its price does not decide")
         case LiquidatableBelow() | LiquidatableAbove() | Range():
-            tick, price = liquidation_tick(position.outcome), position.price.answer
-            if tick is None or price <= 0:
+            price = measured_from(position)
+            left = gap(position.outcome, price)
+            if left is None or price <= 0:
                 return CannotSee("the protocol has no price")
-            return abs(Decimal(price) - tick) * 100 / Decimal(price)
+            return Decimal(left) * 100 / Decimal(price)
 
 
 def facts_of(position: Position, now: int) -> Iterator[Fact]:
     """What a person wants to know, in order of weight."""
     price = position.price
     yield Fact("Liquidation price", _liquidation_words(position))
-    told = "" if price.updated_at is None else f", {age(now - price.updated_at)} old"
-    yield Fact("Protocol's ETH price", f"{price_words(price.answer, price.decimals)}{told}")
+    if price.answer > 0:
+        told = "" if price.updated_at is None else f", {age(now - price.updated_at)} old"
+        yield Fact("Protocol's ETH price", f"{price_words(price.answer, price.decimals)}{told}")
+    if position.queued is not None:
+        yield Fact("Its next price", _queued_words(position.queued))
     if position.health_factor is not None:
         yield Fact("Health factor", f"{Decimal(position.health_factor) / WAD:.4f}")
     yield Fact("Collateral", _side(position.collaterals, position.collateral_value))
@@ -152,6 +169,15 @@ def facts_of(position: Position, now: int) -> Iterator[Fact]:
         yield Fact("Note", note)
 
 
+def _queued_words(queued: ProtocolPrice) -> str:
+    when = (
+        ""
+        if queued.updated_at is None
+        else datetime.fromtimestamp(queued.updated_at, UTC).strftime(", from %H:%M UTC")
+    )
+    return f"{price_words(queued.answer, queued.decimals)}{when}"
+
+
 def _liquidation_words(position: Position) -> str:
     price, outcome = position.price, position.outcome
     proof = (
@@ -162,8 +188,8 @@ def _liquidation_words(position: Position) -> str:
     match outcome:
         case LiquidatableBelow(tick=tick) | LiquidatableAbove(tick=tick):
             side = "at or below" if isinstance(outcome, LiquidatableBelow) else "at or above"
-            gap = price.answer - tick
-            apart = f", {dollars(Decimal(abs(gap)) / 10**price.decimals)} or {percent(abs(gap), price.answer)} away"
+            left = abs(price.answer - tick)
+            apart = f", {dollars(Decimal(left) / 10**price.decimals)} or {percent(left, price.answer)} away"
             return f"{side} {price_words(tick, price.decimals)}{apart}{proof}"
         case Range(upper=upper, lower=lower):
             return (

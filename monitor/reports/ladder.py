@@ -130,7 +130,11 @@ def live_ladder(at: BlockRef, seen: Iterable[Seen]) -> LadderView:
     """Over positions that were just read."""
     listed, left = list(seen), Counter[str]()
     entries = [entry for one in listed for entry in _live_entry(one, left)]
-    prices = [_to_tick(one.price.answer, one.price.decimals) for one in listed if isinstance(one, Position)]
+    prices = [
+        _to_tick(one.price.answer, one.price.decimals)
+        for one in listed
+        if isinstance(one, Position) and not one.price.of_token
+    ]
     return _view(at, at.number, prices, entries, left)
 
 

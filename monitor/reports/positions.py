@@ -124,7 +124,7 @@ def distance_words(row: StoredPosition) -> str:
     """`4.1 %  $75.30`."""
     if row.distance is None or row.price_usd is None or row.liquidation_usd is None:
         return "now" if row.outcome == "already" else "-"
-    return f"{row.distance:.2%}  {_usd(abs(row.price_usd - row.liquidation_usd))}"
+    return f"{row.distance:.2%}  {_usd(row.distance * row.price_usd)}"
 
 
 def price_with_age(row: StoredPosition) -> str:

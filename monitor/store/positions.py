@@ -24,7 +24,15 @@ from monitor.lending.outcome import (
     distance,
     liquidation_tick,
 )
-from monitor.lending.position import Leg, Position, PositionEvent, PositionKey, Seen, Unseen
+from monitor.lending.position import (
+    Leg,
+    Position,
+    PositionEvent,
+    PositionKey,
+    Seen,
+    Unseen,
+    measured_from,
+)
 from monitor.store.database import Database
 from monitor.units import Address, BlockNumber, UnixTime
 
@@ -210,15 +218,15 @@ def row_of(at: BlockRef, seen: Seen, name: str) -> tuple[Any, ...]:
     place = (at.number, at.timestamp, *_key(seen.key), name)
     if isinstance(seen, Unseen):
         return (*place, "unseen", *[None] * 13, "not proved", "", "", seen.cause, "{}")
-    price = seen.price
-    tick = liquidation_tick(seen.outcome)
+    price, tick = seen.price, liquidation_tick(seen.outcome)
+    known = price.answer if price.answer > 0 else None
     return (
         *place,
         _OUTCOMES[type(seen.outcome)],
-        *(_text(tick), str(price.answer), price.decimals, price.updated_at, _text(seen.health_factor)),
+        *(_text(tick), _text(known), price.decimals, price.updated_at, _text(seen.health_factor)),
         *(_text(seen.collateral_value), _text(seen.debt_value)),
-        *(_scaled(tick, price.decimals), _scaled(price.answer, price.decimals)),
-        distance(seen.outcome, price.answer),
+        *(_scaled(tick, price.decimals), _scaled(known, price.decimals)),
+        distance(seen.outcome, measured_from(seen)),
         *(_scaled_value(seen.collateral_value), _scaled_value(seen.debt_value), seen.drift_per_day),
         *(seen.proof.state.value, seen.proof.cause, seen.rule, "", detail_of(seen)),
     )

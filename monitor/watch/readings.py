@@ -167,6 +167,7 @@ def _oracles(snapshot: Snapshot, at: BlockStamp) -> Iterator[Reading]:
             not isinstance(one, Position)
             or (one.key.protocol, one.key.market) in told
             or one.price.answer <= 0
+            or one.price.of_token
         ):
             continue
         told.add((one.key.protocol, one.key.market))

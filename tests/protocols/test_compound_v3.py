@@ -13,6 +13,8 @@ from contracts_abi import chainlink, erc20
 from contracts_abi import comet as abi
 from contracts_abi.interface import encode_values
 from monitor.errors import CannotSee
+from monitor.lending.attribution import attribute
+from monitor.lending.comet import is_liquidatable
 from monitor.lending.outcome import (
     AlreadyLiquidatable,
     Insensitive,
@@ -26,7 +28,7 @@ from monitor.protocols.compound_deployments import CometDeployment
 from monitor.protocols.compound_v3 import CompoundV3
 from monitor.units import SECONDS_PER_DAY, Address, BlockNumber
 from tests.support import vectors
-from tests.support.contracts import REVERTED, Contracts, address_of, block_at
+from tests.support.contracts import REVERTED, Contracts, address_of, block_at, price_in
 from tests.support.hostile import spoil as spoil_some
 
 MARKETS = [
@@ -311,6 +313,66 @@ def test_the_proof_asks_absorb_on_both_sides(fields):
     assert not first.liquidatable(Refusal("it reverts", abi.NOT_LIQUIDATABLE))
     with pytest.raises(CannotSee):
         first.liquidatable(REVERTED)
+
+
+@pytest.mark.parametrize("fields", MARKETS)
+def test_what_would_fix_it_is_of_the_asset_that_is_named(fields):
+    """Said of one collateral and meant of another, in the other's decimals: once told of several."""
+    absorbable = [one for one in fields["accounts"] if one["absorb_succeeds"] and len(one["collateral"]) > 1]
+    rows = Recorded(fields).rows()
+    for recorded in absorbable:
+        row = rows[recorded["address"].lower()]
+        model, leg = row.model, row.collaterals[0]
+        place = next(index for index, asset in enumerate(model.at.market.assets) if asset.token == leg.token)
+
+        def absorbed_with(more, model=model, place=place):
+            held = tuple(
+                one._replace(balance=one.balance + more * (one.asset == place)) for one in model.account.held
+            )
+            return is_liquidatable(
+                model.at.market, replace(model.account, held=held), model.indices, model.at.answers
+            )
+
+        assert row.remedy.add is not None
+        assert absorbed_with(row.remedy.add - 1)
+        assert not absorbed_with(row.remedy.add)
+
+
+def test_feeds_that_follow_eth_move_with_it_in_the_proof_as_in_the_price():
+    """STETH/USD beside ETH/USD: a proof that moved only one of them refuted a right price."""
+    fields = MARKETS[0].values[0]
+    recorded = Recorded(fields)
+    answer = int(fields["feeds"]["ETH/USD"]) * 999 // 1000
+    steth = recorded.feed("STETH/USD", answer, 8, "STETH / USD")
+    weth = next(asset for asset in fields["assets"] if asset["symbol"] == "WETH")
+    place = fields["assets"].index(weth)
+    recorded.asset(place, {**weth, "price": {"kind": "feed", "feed": "STETH/USD"}, "getPrice": str(answer)})
+    one = next(
+        account for account in fields["accounts"]
+        if set(account["collateral"]) == {"WETH"} and account["boundary_absorb"]["tick"] and not account["absorb_succeeds"]
+    )  # fmt: skip
+    owner, adapter = one["address"].lower(), recorded.adapter()
+    row = recorded.rows(adapter, [owner])[owner]
+    assert isinstance(row.outcome, LiquidatableBelow)
+    for check, tick in zip(adapter.checks(row), (row.outcome.tick, row.outcome.tick + 1), strict=True):
+        eth = int(fields["feeds"]["ETH/USD"])
+        assert {feed: price_in(change.code) for feed, change in check.substitutes.items()} == {
+            address_of("feed ETH/USD"): tick,
+            steth: tick * answer // eth,
+        }
+    # Moved by the market, or by governance: in no case by the owner.
+    later = Recorded(fields)
+    later.feed("STETH/USD", answer * 99 // 100, 8, "STETH / USD")
+    later.asset(
+        place,
+        {**weth, "price": {"kind": "feed", "feed": "STETH/USD"}, "getPrice": str(answer * 99 // 100)},
+    )
+    moved = later.rows(owners=[owner])[owner]
+    (told,) = attribute(row.model, moved.model)
+    assert told.cause is Cause.OTHER_PRICE
+    assert (told.before, told.after) == (row.outcome.tick, moved.outcome.tick)
+    (told,) = attribute(Recorded(fields).rows(owners=[owner])[owner].model, row.model)
+    assert told.cause is Cause.PARAMETER
 
 
 def test_events_name_the_account_and_what_happened():

@@ -11,8 +11,8 @@ from contracts_abi import erc20
 from contracts_abi import maker as abi
 from contracts_abi.interface import encode_values
 from monitor.errors import CannotSee
-from monitor.lending.outcome import AlreadyLiquidatable, LiquidatableBelow, NeverByEth, NeverReason
-from monitor.lending.position import Cause, EventKind, Position, Unseen
+from monitor.lending.outcome import AlreadyLiquidatable, LiquidatableBelow, NeverByEth, NeverReason, gap
+from monitor.lending.position import NO_ETH_PRICE, Cause, EventKind, Position, Unseen, measured_from
 from monitor.protocols.base import EventLog, Refusal
 from monitor.protocols.sky import Sky
 from monitor.protocols.sky_deployments import SkyDeployment
@@ -164,6 +164,10 @@ def test_the_hour_ahead_is_told(scene):
         else:
             osm = scene["ilks"][recorded["ilk"]]["osm"]
             assert doomed == (recorded["unsafe_at_next_after_drip"] and not due[osm])
+            if isinstance(row.outcome, LiquidatableBelow):
+                assert row.queued.updated_at == int(scene["osm"][osm]["zzz"]) + 3600
+                # Doomed means that nothing is left to fall: the next price is at or below the unsafe one.
+                assert (gap(row.outcome, measured_from(row)) == 0) == recorded["unsafe_at_next_after_drip"]
 
 
 @pytest.mark.parametrize("scene", SCENES)
@@ -219,6 +223,8 @@ def test_collateral_that_is_not_eth_has_no_eth_price(scene):
     row = recorded.rows([owner_of(one)], Sky(other))[owner_of(one)]
     assert isinstance(row.outcome, NeverByEth)
     assert row.outcome.reason is NeverReason.NO_ETH
+    assert row.price == NO_ETH_PRICE
+    assert row.queued is None
 
 
 @pytest.mark.parametrize(
