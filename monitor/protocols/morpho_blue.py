@@ -57,7 +57,11 @@ class MorphoBlue:
     # Reading
 
     def read(self, accounts: Sequence[Address], at: BlockRef) -> Reading[Sequence[Seen]]:
-        """All positions of `accounts` with collateral or debt."""
+        """All positions of `accounts` with collateral or debt.
+
+        Collateral alone, in a market that cannot be read, is no gap: anybody may make such a market and
+        put something there in anybody's name, and without a debt nothing can be liquidated.
+        """
         pairs = [(account, market) for account in accounts for market in self._candidates(account)]
         if not pairs:
             return []
@@ -70,6 +74,7 @@ class MorphoBlue:
         rows = [
             self._judged(*pair, position, markets[pair[1]], early)
             for (pair, position), early in zip(held.items(), found[len(ids) :], strict=True)
+            if position.borrow_shares or not isinstance(markets[pair[1]], CannotSee)
         ]
         return seen + (yield from together([self._asked(row) for row in rows]))
 

@@ -13,7 +13,7 @@ from monitor.lending.outcome import liquidation_tick
 from monitor.lending.position import EventKind, Position, PositionKey, Proof, Unseen
 from monitor.store import positions
 from monitor.store.database import Database
-from monitor.units import Address, UnixTime
+from monitor.units import Address, BlockNumber, UnixTime
 from monitor.watch.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ NOTICEABLE = 1_000
 """A change of one part in this of any amount is more than interest between two rows."""
 PRICE_MOVE = 500
 """So is a price move of one part in this: feeds of the kind answer anew at half a per cent."""
+_KEPT = 8
+"""Rows that a rollback can go back by: more are not written in the blocks that reorgs replace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,19 @@ class _Row:
     time: UnixTime
 
 
+@dataclass(frozen=True, slots=True)
+class _Priced:
+    position: Position
+    block: BlockNumber
+
+
 @dataclass
 class PositionHistory:
     """The last row of each position, kept to tell drift from news and to take moves apart."""
 
     _rows: dict[PositionKey, _Row] = field(default_factory=dict[PositionKey, _Row])
-    _priced: dict[PositionKey, Position] = field(default_factory=dict[PositionKey, Position])
+    _priced: dict[PositionKey, list[_Priced]] = field(default_factory=dict[PositionKey, list[_Priced]])
+    """The last rows with a liquidation price, oldest first: a rollback goes back to the one before it."""
 
     @property
     def keys(self) -> list[PositionKey]:
@@ -55,9 +64,11 @@ class PositionHistory:
         return row is None or at.timestamp - row.time >= SAMPLE_EVERY_S or _differs(row.position, position)
 
     def forget_above(self, number: int) -> None:
-        """After a rollback rows may be gone: begin anew."""
+        """After a rollback rows may be gone: begin anew. Moves go on from the last row that is left."""
         log.debug("positions are sampled anew after the rollback to block %d", number)
         self._rows.clear()
+        for key, rows in self._priced.items():
+            self._priced[key] = [row for row in rows if row.block <= number]
 
     def save(self, db: Database, snapshot: Snapshot, names: dict[Address, str]) -> None:
         """Rows, and moves since the last ones, of the positions that are due or were touched."""
@@ -74,10 +85,10 @@ class PositionHistory:
         """Since it last had a price: while it is liquidatable there is none to move."""
         if liquidation_tick(one.outcome) is None:
             return
-        before = self._priced.get(one.key)
-        if before is not None:
-            positions.save_moves(db, at, one.key, _moves(before, one, liquidated=liquidated))
-        self._priced[one.key] = one
+        rows = self._priced.setdefault(one.key, [])
+        if rows:
+            positions.save_moves(db, at, one.key, _moves(rows[-1].position, one, liquidated=liquidated))
+        self._priced[one.key] = [*rows[1 - _KEPT :], _Priced(one, at.number)]
 
 
 def _differs(before: Position, after: Position) -> bool:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.model import BlockStamp
 from contracts_abi import chainlink, erc20
 from contracts_abi import morpho as abi
 from contracts_abi.interface import encode_values
@@ -20,9 +21,12 @@ from monitor.lending.position import Position, Unseen
 from monitor.protocols.base import EventLog
 from monitor.protocols.morpho_blue import MorphoBlue
 from monitor.protocols.morpho_deployments import MorphoDeployment
+from monitor.readings.positions import position_readings
+from monitor.store import positions
 from monitor.units import WAD, BlockNumber
 from tests.support import vectors
 from tests.support.contracts import Contracts, address_of, block_at
+from tests.support.databases import ref
 from tests.support.hostile import spoil
 
 MARKETS = [
@@ -148,6 +152,28 @@ def test_feeds_that_do_not_give_the_oracles_price_are_a_gap(data, market):
     for row in recorded.rows().values():
         assert isinstance(row, Unseen)
         assert "do not give the price" in row.cause
+
+
+@pytest.mark.parametrize(("data", "market"), MARKETS)
+def test_collateral_put_into_a_hostile_market_in_ones_name_is_no_gap(data, market):
+    """Anybody may make a market with a broken oracle and supply for others: an alert for nothing."""
+    recorded = Recorded(data, market)
+    recorded.contracts.revert(ORACLE, abi.ORACLE_PRICE)
+    rows = recorded.rows()
+    owing = {owner_of(one) for one in market["accounts"] if int(one["borrowShares"])}
+    assert set(rows) == owing
+    assert all(isinstance(row, Unseen) for row in rows.values())
+
+
+def test_tokens_with_absurd_decimals_make_a_row_that_can_be_stored_and_told():
+    data, market = next(one.values for one in MARKETS if one.values[1]["oracle"]["base_vault"])
+    for loan, collateral in ((0, 77), (77, 0), (77, 77)):
+        recorded = Recorded(data, market)
+        recorded.say(recorded.loan, erc20.DECIMALS, loan)
+        recorded.say(recorded.collateral, erc20.DECIMALS, collateral)
+        for row in recorded.rows().values():
+            positions.row_of(ref(1), row, "")
+            list(position_readings([row], {}, BlockStamp(1, "0x", 0)))
 
 
 def preliquidation_created(recorded, contract, pre_lltv):
