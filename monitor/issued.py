@@ -57,9 +57,10 @@ class IssuanceSource:
 
     def __init__(self, db: Database, stake: tuple[int, int] | None) -> None:
         self._db = db
-        found = issuance.samples(db)
-        self._newest = found[-1].total if found else None
-        self._series = running_total([one.total for one in found], [one.issued for one in found[1:]])
+        newest = issuance.newest(db)
+        self._newest = newest.total if newest else None
+        self._series: list[list[IssuancePoint]] = []
+        self._series_since: UnixTime | None = None
         chain_id = identity.chain_id(db) or 0
         self._chain = CHAINS.get(chain_id)
         self._anchor = _anchor(stake) if stake else BUILT_IN_STAKE if chain_id == MAINNET.chain_id else None
@@ -71,7 +72,7 @@ class IssuanceSource:
 
         `before_merge`: the caller adds `pow_wei` itself; without it a start before the Merge is Unknown.
         """
-        for points in self._series:
+        for points in self._sampled(start):
             found = _with_tail(points, start, end)
             if not isinstance(found, Unknown):
                 return found
@@ -79,6 +80,17 @@ class IssuanceSource:
         if merge is not None and start < merge - 1 and not before_merge:
             return Unknown("the frame begins before the Merge")
         return self.estimated(start, end)
+
+    def _sampled(self, start: UnixTime) -> list[list[IssuancePoint]]:
+        """The samples from `start` on, and the last day's for the pace: a rule over a week reads no years."""
+        if self._newest is None:
+            return []
+        since = UnixTime(min(start, self._newest.timestamp - SECONDS_PER_DAY))
+        if self._series_since is None or since < self._series_since:
+            found = issuance.samples(self._db, since=since)
+            self._series = running_total([one.total for one in found], [one.issued for one in found[1:]])
+            self._series_since = since
+        return self._series
 
     def pow_wei(self, first: BlockNumber | None, last: BlockNumber | None) -> Wei | None:
         """Rewards of those of blocks `first` to `last` that are before the Merge; None where some were not read."""

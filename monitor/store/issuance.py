@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from monitor.store.database import Database
 from monitor.store.frames import between
 from monitor.supply.issuance import ConsensusTotal, Measured, Unknown
-from monitor.units import BlockNumber, Gwei
+from monitor.units import BlockNumber, Gwei, UnixTime
 
 _TOTAL = (
     "slot, block_number, block_hash, timestamp, deposits_block, validators_gwei, pending_deposits_gwei,"
     " builders_gwei, finalized"
 )
+_SAMPLE = f"SELECT {_TOTAL}, issued_gwei, unknown, next_deposit FROM issuance_sample"
 
 
 class StoredSample(NamedTuple):
@@ -37,25 +38,26 @@ def save(db: Database, total: ConsensusTotal, issued: Measured | Unknown, next_d
 
 def newest(db: Database) -> StoredSample | None:
     """The last sample."""
-    rows = samples(db, limit=1, newest_first=True)
-    return rows[0] if rows else None
+    rows = db.rows(f"{_SAMPLE} ORDER BY slot DESC LIMIT 1")
+    return _stored(rows[0]) if rows else None
 
 
-def samples(db: Database, *, limit: int = -1, newest_first: bool = False) -> list[StoredSample]:
-    """All samples, oldest first unless told otherwise."""
-    order = "DESC" if newest_first else "ASC"
-    rows = db.rows(
-        f"SELECT {_TOTAL}, issued_gwei, unknown, next_deposit FROM issuance_sample ORDER BY slot {order} LIMIT ?",
-        limit,
+def samples(db: Database, since: UnixTime | None = None) -> list[StoredSample]:
+    """All samples, oldest first; with `since` from the last one that is not after it."""
+    earlier = None
+    if since is not None:
+        sql = "SELECT slot FROM issuance_sample WHERE timestamp <= ? ORDER BY slot DESC LIMIT 1"
+        earlier = db.row(sql, since)
+    first = earlier[0] if earlier is not None else 0
+    return [_stored(row) for row in db.rows(f"{_SAMPLE} WHERE slot >= ? ORDER BY slot", first)]
+
+
+def _stored(row: tuple[Any, ...]) -> StoredSample:
+    return StoredSample(
+        ConsensusTotal(*row[:8], finalized=bool(row[8])),
+        Unknown(row[10]) if row[9] is None else Measured(Gwei(row[9])),
+        row[11],
     )
-    return [
-        StoredSample(
-            ConsensusTotal(*row[:8], finalized=bool(row[8])),
-            Unknown(row[10]) if row[9] is None else Measured(Gwei(row[9])),
-            row[11],
-        )
-        for row in rows
-    ]
 
 
 def withdrawn(db: Database, first: BlockNumber, last: BlockNumber) -> Gwei | None:

@@ -225,6 +225,20 @@ def test_series_and_head_agree(measured: Database) -> None:
     assert history.head(measured).number == block(LAST).ref.number
 
 
+def test_frames_in_any_order_read_as_much_of_the_samples_as_they_need(measured: Database) -> None:
+    """A source that has read a week and is asked for a month reads on; the answers are those of one that read all."""
+    ends = [LAST, LAST - 150, 9_000, 700, 100]
+    frames = [(time_of(first), time_of(last)) for last in ends for first in ends[::-1] if first < last]
+    for wanted in (frames, frames[::-1]):
+        source = IssuanceSource(measured, None)
+        for start, end in wanted:
+            whole = IssuanceSource(measured, None)
+            whole.issued(time_of(0), end)
+            found = source.issued(start, end)
+            assert found == whole.issued(start, end)
+            assert not isinstance(found, Unknown)
+
+
 def test_a_frame_after_the_newest_sample_goes_on_at_its_pace(db: Database) -> None:
     """Samples are an hour apart: five minutes behind them are no reason to fall back to an anchor."""
     sampled(db, 3_600 * 10**9, last=LAST - 100)
