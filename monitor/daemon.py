@@ -23,6 +23,7 @@ from monitor.chain.endpoints import Endpoints
 from monitor.chain.follower import Advance, Standstill, Wait
 from monitor.chain.member import EndpointHealth
 from monitor.chain.wakeup import Wakeup
+from monitor.comovement import Others
 from monitor.config import Settings
 from monitor.domain import Block
 from monitor.errors import BadAnswer, ChainError, NodeError
@@ -30,6 +31,7 @@ from monitor.jobs import Jobs
 from monitor.metrics import serve_metrics
 from monitor.notify import build_channels, start_delivery, start_telegram_commands
 from monitor.ports import Clock
+from monitor.price_history import PriceHistory
 from monitor.repair import due, repair
 from monitor.store import events, identity, ledger
 from monitor.store.database import Database, open_writer
@@ -100,7 +102,7 @@ class Daemon:
                 self._start_wakeup(running)
                 start_delivery(self._settings, channels, self._deliver, running)
                 start_telegram_commands(self._settings, channels, running)
-                self._jobs(self._source, channels).start(running)
+                self._jobs(self._source, channels, watch).start(running)
                 serve_metrics(self._settings, self._source.health, running)
                 running.callback(readiness.tell, "STOPPING=1")
                 readiness.tell("READY=1")
@@ -223,7 +225,7 @@ class Daemon:
             wakeup.start()
             running.callback(wakeup.stop)
 
-    def _jobs(self, source: Endpoints, channels: Sequence[Channel]) -> Jobs:
+    def _jobs(self, source: Endpoints, channels: Sequence[Channel], watch: Watch) -> Jobs:
         return Jobs(
             self._settings,
             self._clock,
@@ -231,6 +233,7 @@ class Daemon:
             [channel.name for channel in channels],
             self._deliver.set,
             lambda: self._trouble is None and not self._stale,
+            PriceHistory(watch.reader.feeds, Others(watch.watchlist.series)),
         )
 
     def _say_start(self, db: Database) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from monitor.digest import digest
 from monitor.errors import EthmonError
 from monitor.issued import LONGEST_TAIL_S
 from monitor.ports import Clock
+from monitor.price_history import PriceHistory
 from monitor.sampling import take_sample
 from monitor.store import incidents, issuance, ledger, maintenance, outbox
 from monitor.store.database import open_beside
@@ -34,6 +35,8 @@ DIGEST_HOUR_UTC = 8
 SAMPLE_EVERY_S = 60
 """Between looks whether a new epoch is due; a sample is taken once per due epoch."""
 DEPOSITS_EVERY_S = 600
+CLOSES_EVERY_S = 300
+"""Between looks whether a day is over whose closes are not stored."""
 
 
 @dataclass
@@ -48,6 +51,7 @@ class Jobs:
     """Wakes the delivery thread."""
     is_well: Callable[[], bool]
     """Whether the chain is seen and its head is fresh: the heartbeat's condition."""
+    prices: PriceHistory = field(default_factory=PriceHistory)
 
     def start(self, running: ExitStack) -> None:
         """Schedule everything; `running` ends it, and breaks off a beacon node's long answer."""
@@ -64,6 +68,10 @@ class Jobs:
         if self.settings.heartbeat_url:
             scheduler.add_job(self.beat, "interval", seconds=HEARTBEAT_EVERY_S, id="heartbeat")
         scheduler.add_job(self.read_deposits, "interval", seconds=DEPOSITS_EVERY_S, id="deposits")
+        at_once = datetime.now(UTC)
+        scheduler.add_job(
+            self.read_closes, "interval", seconds=CLOSES_EVERY_S, id="closes", next_run_time=at_once
+        )
         scheduler.start()
         running.callback(lambda: scheduler.shutdown(wait=True))
         if self.settings.beacon_urls:
@@ -98,6 +106,11 @@ class Jobs:
             newest = issuance.newest(db)
             if newest is None or self.clock.now() - newest.total.timestamp > LONGEST_TAIL_S:
                 read_deposit_ranges(db, self.source, self.clock)
+
+    def read_closes(self) -> None:
+        """Daily closes of price feeds, and the correlations that follow."""
+        with open_beside(self.settings.db) as db:
+            self.prices.run(db, self.source, self.clock)
 
     def beat(self) -> None:
         """Tell the outside that all is well; silence is the alarm."""

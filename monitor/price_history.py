@@ -1,11 +1,15 @@
 """Daily closes of the known feeds into the store, from the feeds' own rounds at a finalized block.
 
+    missing days --read_past--> price_close --+--> correlation (for SQL; readings and charts compute their own)
+                          the user's CSV -----+
+
 A year of three feeds is some 35 batches of Multicall3 calls, a day that has just ended about ten;
 nothing is asked for days that are stored.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +18,9 @@ from monitor.chain.endpoints import Endpoints
 from monitor.chain.reader import Reader
 from monitor.comovement import ETH, Others
 from monitor.domain import BlockRef
-from monitor.errors import BadAnswer, CannotSee, EthmonError
+from monitor.errors import BadAnswer, CannotSee, EthmonError, NodeError
 from monitor.macro.correlation import rolling
+from monitor.ports import Clock
 from monitor.protocols.base import attempt, together
 from monitor.protocols.rounds import PastRounds, read_past
 from monitor.store import closes
@@ -23,6 +28,9 @@ from monitor.store.closes import CloseRow
 from monitor.store.database import Database
 from monitor.units import SECONDS_PER_DAY, Address, UnixTime
 
+log = logging.getLogger("ethmon")
+
+KEPT_DAYS = 120
 CHUNK_DAYS = 60
 """Read at one block and stored in one transaction."""
 WINDOWS = (30, 90)
@@ -42,6 +50,45 @@ class Filled:
     """Days before a feed's first round, or whose round was not found."""
     unread: dict[str, str] = field(default_factory=dict[str, str])
     """Feeds that did not answer, and why."""
+
+
+@dataclass
+class PriceHistory:
+    """What the daemon keeps filled by itself."""
+
+    feeds: Mapping[str, Address] = field(default_factory=dict[str, Address])
+    others: Others = field(default_factory=Others)
+    days: int = KEPT_DAYS
+    """How far back; `ethmon backfill --prices` reads what is before."""
+    _empty: frozenset[Day] = frozenset()
+    _stored: object = None
+
+    def run(self, db: Database, source: Endpoints, clock: Clock) -> Filled:
+        """Read the days that are over and missing; nothing is asked where none is. Raises StoreError."""
+        filled = Filled()
+        today = clock.now() // SECONDS_PER_DAY
+        wanted = missing_days(db, self.feeds, today - self.days, today - 1, self._empty)
+        try:
+            at = source.finalized() if wanted else None
+            if at is not None:
+                over = [one for one in wanted if one[1] <= last_whole_day(at)]
+                filled = fill(db, source, self.feeds, over)
+        except NodeError as error:
+            log.warning("closes of price feeds are not read: %s", error)
+        self._empty |= filled.empty
+        for feed, cause in filled.unread.items():
+            log.warning("closes of %s are not read: %s", feed, cause)
+        if filled.read:
+            log.info("%d daily closes of price feeds read", filled.read)
+        self._correlate(db)
+        return filled
+
+    def _correlate(self, db: Database) -> None:
+        mark = (closes.mark(db), self.others.mark())
+        if mark != self._stored:
+            self._stored = mark
+            for name, cause in store_correlations(db, self.others).items():
+                log.warning("no correlation with %s: %s", name, cause)
 
 
 def missing_days(

@@ -34,9 +34,12 @@ if TYPE_CHECKING:
 @click.option(
     "--uncles", is_flag=True, help="Rewards of blocks before the Merge too: issuance back to the first block."
 )
+@click.option(
+    "--prices", is_flag=True, help="Daily closes of the price feeds instead of blocks, from any full node."
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.pass_obj
-def backfill(app: App, first: str, last: str, headers: bool, uncles: bool, quiet: bool) -> None:
+def backfill(app: App, first: str, last: str, headers: bool, uncles: bool, prices: bool, quiet: bool) -> None:
     """Read blocks into the database, newest first. Resumable: what is stored is never read again.
 
     Works next to a running daemon. Stop it with ctrl-C at any time and start it again.
@@ -49,6 +52,12 @@ def backfill(app: App, first: str, last: str, headers: bool, uncles: bool, quiet
     with _database(app) as db:
         source = connect(app.settings, clock, identity.chain_id(db))
         _claim(db, source, clock.now())
+        if prices:
+            from monitor.cli.backfill_prices import run_prices
+
+            run_prices(app, db, source, (first, last), _stoppable(), quiet=quiet)
+            source.close()
+            return
         start, end = _range(source, first, last)
         cancel = _stoppable()
         _run(db, source, (start, end), cancel, headers=headers, quiet=quiet)

@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from alerts.model import BlockStamp, Message, Reading
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.follower import Advance
+from monitor.comovement import Others
 from monitor.domain import BlockRef, FeedPrice
 from monitor.lending.position import Leg, Position, PositionKey, Unseen
 from monitor.ports import Clock
 from monitor.store import incidents, last_look, ledger, positions, prices
 from monitor.store.database import Database
 from monitor.units import Address, UnixTime
+from monitor.watch.comovement import ComovementWatch
 from monitor.watch.history import PositionHistory
 from monitor.watch.own import fork_readings, own_readings, stamp
 from monitor.watch.readings import chain_readings, net_readings, wanted_balances, watched_readings
@@ -55,6 +57,11 @@ class Watch:
     unread: Unread = field(default_factory=Unread)
     legs: dict[PositionKey, dict[Address, Leg]] = field(default_factory=dict[PositionKey, dict[Address, Leg]])
     """What each position has or had, as it was seen last: a debt that was repaid whole is still priced."""
+
+    comovement: ComovementWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.comovement = ComovementWatch(Others(self.watchlist.series))
 
     def resume(self, db: Database) -> None:
         """Go on where the last process was: what it knew, and which blocks' events it had not read."""
@@ -133,6 +140,7 @@ class Watch:
             ),
             *chain_readings(db, step, self.watchlist.rules, block),
             *net_readings(db, self.watchlist.rules, self.stake, block),
+            *self.comovement.readings(db, self.watchlist.rules, block),
             *fork_readings(self.source, block),
             *self.tokens.write(db, snapshot, self.watchlist.rules, block),
         ]
