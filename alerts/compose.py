@@ -128,7 +128,9 @@ def phrase(rule: Rule, value: Decimal | None) -> str:
     """The reading's state in words, after its subject's name."""
     if value == 0 and rule.spec.at_zero:
         return rule.spec.at_zero
-    return rule.spec.phrase.replace("{value}", "an unknown amount" if value is None else show(value, rule.spec.unit))
+    return rule.spec.phrase.replace(
+        "{value}", "an unknown amount" if value is None else show(value, rule.spec.unit)
+    )
 
 
 def _topic(alert: Alert) -> str:

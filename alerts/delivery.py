@@ -1,5 +1,7 @@
 """From the outbox to the channels: claim, send, record; back off, fall back, catch up.
 
+`alerts.posts` runs this on a thread for each channel.
+
 A channel that fails is left alone for longer and longer; its messages wait in order. After
 `fallback_after_s` the others are told, and carry what is critical. When it works again, what
 waited arrives late, in order, marked late, and collapsed into few messages.
@@ -11,7 +13,7 @@ it sends that one message again. Messages go one at a time, so a kill costs one 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
@@ -33,6 +35,9 @@ from alerts.ports import (
 )
 from alerts.wording import moment
 
+ALONE = "alone"
+"""In a row's progress: it was refused together with others and is not collapsed again."""
+
 Clock = Callable[[], float]
 """Wall time in seconds since 1970."""
 
@@ -49,6 +54,10 @@ class Policy:
     give_up_s: float = 5 * 86_400.0
     late_after_s: float = 300.0
     fallback_after_s: float = 600.0
+    disabled_s: float = 3_600.0
+    """A permanent error may be over without us being told: a bot that was unblocked, a server mended."""
+    longest_pause_s: float = 86_400.0
+    """What a server may ask for; and no clock that was stepped keeps a channel waiting longer."""
     collapse_from: int = 5
     """This many late messages and more are sent as one."""
     collapse_size: int = 15
@@ -63,21 +72,35 @@ class Drained:
     next_at: float | None = None
 
 
+Job = Callable[[Outbox], None]
+"""Work that delivery does not wait for, given an outbox of the thread that does it."""
+
+
 def drain(
     outbox: Outbox,
     channels: Sequence[Channel],
     now: Clock,
     *,
+    names: Sequence[str] = (),
     chart: ChartRenderer | None = None,
+    aside: Callable[[Job], None] | None = None,
     policy: Policy = Policy(),
     stopping: Event | None = None,
 ) -> Drained:
-    """Send what can be sent now on every channel, those that work first."""
-    names = tuple(channel.name for channel in channels)
-    courier = _Courier(outbox, names, now, chart, policy, stopping or Event())
+    """Send what can be sent now on every channel, those that work first.
+
+    `names` are all channels there are, when others are served elsewhere. `aside` takes what may
+    come later, pictures; without it that is done at once.
+    """
+    everybody = tuple(names) or tuple(channel.name for channel in channels)
+
+    def at_once(job: Job) -> None:
+        job(outbox)
+
+    courier = _Courier(outbox, everybody, now, chart, aside or at_once, policy, stopping or Event())
     failing_last = sorted(channels, key=lambda channel: outbox.health(channel.name).failures)
     passes = [courier.empty(channel) for channel in failing_last]
-    _watch(outbox, names, now(), policy)
+    _watch(outbox, everybody, now(), policy)
     # Once more, for what one channel has handed to another meanwhile.
     passes += [courier.empty(channel) for channel in failing_last]
     waits = [done.next_at for done in passes if done.next_at is not None]
@@ -86,30 +109,13 @@ def drain(
     )
 
 
-def serve(
-    outbox: Outbox,
-    channels: Sequence[Channel],
-    now: Clock,
-    *,
-    wake: Event,
-    stopping: Event,
-    chart: ChartRenderer | None = None,
-    idle_s: float = 5.0,
-) -> None:
-    """The delivery thread: drain whenever `wake` is set or a wait is over, until `stopping`."""
-    while not stopping.is_set():
-        wake.clear()
-        done = drain(outbox, channels, now, chart=chart, stopping=stopping)
-        wait = idle_s if done.next_at is None else min(max(done.next_at - now(), 0.0), idle_s)
-        wake.wait(wait)
-
-
 @dataclass(frozen=True, slots=True)
 class _Courier:
     outbox: Outbox
     names: tuple[str, ...]
     now: Clock
     chart: ChartRenderer | None
+    aside: Callable[[Job], None]
     policy: Policy
     stopping: Event
 
@@ -118,15 +124,14 @@ class _Courier:
         sent = 0
         while not self.stopping.is_set():
             health = self.outbox.health(channel.name)
-            if health.disabled:
-                return Drained(sent)
-            if self.now() < health.not_before:
+            if 0 < health.not_before - self.now() <= self.policy.longest_pause_s:
                 return Drained(sent, next_at=health.not_before)
             claims = self._take(channel.name)
             if not claims:
                 return Drained(sent)
             outcome = _attempt(channel, self._dispatch(channel, claims))
             self._record(health, claims, outcome)
+            self._illustrate(claims, outcome)
             if not _is_sent(outcome) and (outcome.verdict is Verdict.RETRY or outcome.scope is Scope.CHANNEL):
                 return Drained(sent, 1, self.outbox.health(channel.name).not_before)
             sent += _is_sent(outcome)
@@ -138,11 +143,11 @@ class _Courier:
         if not first or not self._late_by(first[0]) or first[0].progress:
             return first
         more = self.outbox.claim(channel, self.now(), self.policy.lease_s, self.policy.collapse_size - 1)
-        late = [claim for claim in more if self._late_by(claim)]
+        late = [claim for claim in more if self._late_by(claim) and not claim.progress]
         together = [*first, *late] if 1 + len(late) >= self.policy.collapse_from else [*first]
-        rest = [claim.row for claim in more if claim not in together]
-        if rest:
-            self.outbox.put_back(rest, "", {}, counted=False)
+        for claim in more:
+            if claim not in together:
+                self.outbox.put_back([claim.row], "", claim.progress, counted=False)
         return together
 
     def _late_by(self, claim: Claim) -> int:
@@ -164,6 +169,19 @@ class _Courier:
             progress=first.progress,
         )
 
+    def _illustrate(self, claims: Sequence[Claim], outcome: Outcome) -> None:
+        request, illustrate = claims[0].message.chart, outcome.illustrate
+        if request is None or illustrate is None or len(claims) > 1:
+            return
+
+        def job(outbox: Outbox) -> None:
+            picture = self._picture(request)
+            gained: Mapping[str, str] = illustrate(picture) if picture is not None else {}
+            if gained:
+                outbox.amend(claims[0].row, gained)
+
+        self.aside(job)
+
     def _picture(self, request: ChartRequest) -> bytes | None:
         try:
             return self.chart(request) if self.chart else None
@@ -184,8 +202,12 @@ class _Courier:
             case Verdict.RETRY, _:
                 self._wait(health, claims, outcome)
             case _, Scope.CHANNEL:
-                self.outbox.put_back(rows, outcome.cause, {}, counted=False)
-                self.outbox.set_health(_failed(health, self.now(), outcome.cause, disabled=True))
+                self.outbox.put_back(rows, outcome.cause, claims[0].progress, counted=False)
+                failed = _failed(health, self.now(), outcome.cause, disabled=True)
+                self.outbox.set_health(replace(failed, not_before=self.now() + self.policy.disabled_s))
+            case _ if len(claims) > 1:
+                # One of them is at fault: each goes alone, and only that one is refused.
+                self.outbox.put_back(rows, outcome.cause, {ALONE: "1"}, counted=True)
             case _:
                 self.outbox.bury(rows, self.now(), outcome.cause)
                 self._hand_over(health.name, claims)
@@ -215,7 +237,8 @@ class _Courier:
     def _backoff(self, failures: int, outcome: Outcome) -> float:
         if outcome.retry_after_s is not None:
             # The other side said when; a little later, so that not everybody returns at once.
-            return outcome.retry_after_s + random.uniform(0.0, 0.5)
+            asked = min(max(outcome.retry_after_s, 0.0), self.policy.longest_pause_s - 1)
+            return asked + random.uniform(0.0, 0.5)
         longest = min(self.policy.first_wait_s * 2.0 ** min(failures - 1, 20), self.policy.longest_wait_s)
         return longest * random.uniform(0.5, 1.0)
 
@@ -257,7 +280,8 @@ def _watch(outbox: Outbox, names: Sequence[str], now: float, policy: Policy) -> 
 
 
 def _is_down(state: ChannelHealth, now: float, policy: Policy) -> bool:
-    long = state.failing_since is not None and now - state.failing_since >= policy.fallback_after_s
+    # Either way: a clock that was stepped back must not make a dead channel look fresh for hours.
+    long = state.failing_since is not None and abs(now - state.failing_since) >= policy.fallback_after_s
     return long or bool(state.disabled)
 
 
@@ -265,7 +289,8 @@ def _down_notice(state: ChannelHealth, now: float) -> Message:
     since = moment(state.failing_since or now)
     name = state.name.capitalize()
     lasting = (
-        "It is not tried again until the setting is mended and ethmon restarted, or `ethmon outbox retry`."
+        "It is tried again once an hour, and at once after a restart with the setting mended, "
+        "or by `ethmon outbox retry`."
     )
     return notice(
         digest("down", state.name, state.failing_since),

@@ -39,12 +39,16 @@ class Dispatch:
     remark: str = ""
     """One more line above the text, about this copy of the message."""
     draw: Callable[[], bytes | None] = no_picture
-    """Makes the PNG; takes its time, so what is urgent goes out before it is called."""
+    """Makes the PNG; takes its time, so only a channel that cannot add it later calls this."""
     original: Original | None = None
     thread_receipt: Mapping[str, str] | None = None
     """Receipt of the thread's first message on this channel."""
     progress: Mapping[str, str] = field(default_factory=dict[str, str])
     """What an earlier, partly successful attempt left behind (`Outcome.receipt`)."""
+
+
+Illustrate = Callable[[bytes], Mapping[str, str]]
+"""Adds a PNG to a message that is out; gives what its receipt gains, nothing where that failed."""
 
 
 class Verdict(StrEnum):
@@ -74,11 +78,18 @@ class Outcome:
     receipt: Mapping[str, str] = field(default_factory=dict[str, str])
     retry_after_s: float | None = None
     scope: Scope = Scope.CHANNEL
+    illustrate: Illustrate | None = None
+    """Where the picture can follow the words; called from another thread."""
 
     @classmethod
-    def sent(cls, receipt: Mapping[str, str] | None = None, note: str = "") -> Outcome:
+    def sent(
+        cls,
+        receipt: Mapping[str, str] | None = None,
+        note: str = "",
+        illustrate: Illustrate | None = None,
+    ) -> Outcome:
         """Accepted by the other side."""
-        return cls(Verdict.SENT, note, receipt or {})
+        return cls(Verdict.SENT, note, receipt or {}, illustrate=illustrate)
 
     @classmethod
     def retry(
@@ -157,6 +168,10 @@ class Outbox(Protocol):
         self, rows: Sequence[int], now_wall: float, receipt: Mapping[str, str], note: str = ""
     ) -> None:
         """Accepted by the channel: never sent again."""
+        ...
+
+    def amend(self, row: int, gained: Mapping[str, str]) -> None:
+        """More about a delivered row, for its receipt."""
         ...
 
     def put_back(

@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from typing import TextIO
 
+from alerts import posts
 from alerts.channels.console import Console
-from alerts.delivery import serve
 from alerts.ports import Channel
+from alerts.posts import Bell
 from monitor.chain.redact import Redactor
 from monitor.config import Settings
-from monitor.errors import ConfigError, EthmonError
+from monitor.errors import ConfigError
 from monitor.reports.alert_chart import ChartRenderer
 from monitor.store import incidents
 from monitor.store.database import Synchronous, open_beside
@@ -26,6 +27,7 @@ log = logging.getLogger("ethmon")
 
 HELD_S = 3_600
 """One press of Snooze 1 h."""
+STOP_WITHIN_S = 8.0
 
 
 def build_channels(settings: Settings, console: TextIO | None = None) -> list[Channel]:
@@ -45,33 +47,21 @@ def build_channels(settings: Settings, console: TextIO | None = None) -> list[Ch
     return [*found, Console(console or sys.stdout)]
 
 
-def start_delivery(settings: Settings, channels: Sequence[Channel], wake: Event, running: ExitStack) -> None:
-    """Deliver from the outbox on a thread of its own until `running` closes."""
-    stopping = Event()
+def start_delivery(settings: Settings, channels: Sequence[Channel], bell: Bell, running: ExitStack) -> None:
+    """Deliver from the outbox on threads of its own until `running` closes; `bell` tells of new messages."""
+    with open_beside(settings.db, synchronous=Synchronous.FULL) as db:
+        SqliteOutbox(db).release_leases()
+        enable_channels(db)
 
-    def work() -> None:
-        chart = ChartRenderer(settings.db, settings.watchlist)
+    @contextmanager
+    def open_outbox() -> Generator[SqliteOutbox]:
         with open_beside(settings.db, synchronous=Synchronous.FULL) as db:
-            outbox = SqliteOutbox(db)
-            outbox.release_leases()
-            enable_channels(db)
-            while not stopping.is_set():
-                try:
-                    serve(outbox, channels, time.time, wake=wake, stopping=stopping, chart=chart)
-                except EthmonError as error:
-                    log.warning("delivery stopped and starts again: %s", error)
-                    stopping.wait(5)
-        chart.close()
+            yield SqliteOutbox(db)
 
-    thread = Thread(target=work, name="delivery", daemon=True)
-    thread.start()
-
-    def stop() -> None:
-        stopping.set()
-        wake.set()
-        thread.join(8)
-
-    running.callback(stop)
+    chart = ChartRenderer(settings.db, settings.watchlist)
+    stop = posts.start(open_outbox, channels, time.time, bell=bell, chart=chart)
+    running.callback(stop, STOP_WITHIN_S)
+    running.callback(chart.close)  # first: a picture that is being drawn is not waited for
 
 
 def start_telegram_commands(settings: Settings, channels: Sequence[Channel], running: ExitStack) -> None:
@@ -174,7 +164,7 @@ def _telegram(settings: Settings) -> Channel:
     if not (settings.telegram_bot_token and settings.telegram_chat_id):
         raise ConfigError(missing, "is missing.", "Telegram needs TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID.")
     api = BotApi(settings.telegram_bot_token, settings.telegram_api_url)
-    return Telegram(api, settings.telegram_chat_id)
+    return Telegram(api, settings.telegram_chat_id, topic_id=settings.telegram_topic_id)
 
 
 def _email(settings: Settings) -> Channel:

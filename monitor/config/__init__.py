@@ -95,6 +95,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ETHMON_START_BLOCKS", "300", "blocks before the head to read at the very first start", _DATA),
     Setting("TELEGRAM_BOT_TOKEN", "", "from @BotFather", _TELEGRAM, secret=True),
     Setting("TELEGRAM_CHAT_ID", "", "chat that gets alerts and may send commands", _TELEGRAM),
+    Setting("TELEGRAM_TOPIC_ID", "", "topic of a group with topics, empty = the group itself", _TELEGRAM),
     Setting("TELEGRAM_API_URL", "https://api.telegram.org", "Bot API server", _TELEGRAM),
     Setting("SMTP_HOST", "", "mail server", _EMAIL),
     Setting("SMTP_PORT", "587", "its port", _EMAIL),
@@ -149,6 +150,7 @@ class Settings:
     start_blocks: int = 300
     telegram_bot_token: str = ""
     telegram_chat_id: str = ""
+    telegram_topic_id: int | None = None
     telegram_api_url: str = "https://api.telegram.org"
     smtp_host: str = ""
     smtp_port: int = 587

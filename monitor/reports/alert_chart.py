@@ -17,24 +17,32 @@ import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import IO
 
 from alerts.model import ChartRequest
 
 TIMEOUT_S = 7.0
-"""A message is not held back longer than this for its picture."""
+"""A mail is not held back longer than this for its picture; Telegram gets it after the words."""
 LARGEST = 5_000_000
+REMEMBERED = 4
+"""Pictures kept for the next channel that asks for the same."""
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 """Of the environment: the settings hold secrets, which a picture does not need."""
 
 
 class ChartRenderer:
-    """Draws what messages ask for from the history in `database`; None where that is not possible."""
+    """Draws what messages ask for from the history in `database`; None where that is not possible.
+
+    Threads may share it: one picture is drawn at a time, and the same one once.
+    """
 
     def __init__(self, database: Path, watchlist: Path, timeout_s: float = TIMEOUT_S) -> None:
         self._paths = {"database": str(database.resolve()), "watchlist": str(watchlist.resolve())}
         self._timeout_s = timeout_s
         self._process: subprocess.Popen[bytes] | None = None
+        self._drawing = Lock()
+        self._drawn: dict[bytes, bytes] = {}
 
     def __call__(self, request: ChartRequest) -> bytes | None:
         """A PNG for a phone."""
@@ -43,11 +51,23 @@ class ChartRenderer:
             return None
         asked = {"subject": subject, "block": request.arguments.get("block", "")}
         line = json.dumps({**self._paths, **asked}).encode() + b"\n"
+        end = time.monotonic() + self._timeout_s
+        if not self._drawing.acquire(timeout=self._timeout_s):
+            return None
         try:
-            return self._ask(line) or None
+            return self._drawn.get(line) or self._remembered(line, self._ask(line, end))
         except (OSError, EOFError):
             self.close()
             return None
+        finally:
+            self._drawing.release()
+
+    def _remembered(self, line: bytes, picture: bytes) -> bytes | None:
+        """The mail wants what the chat was just given."""
+        while len(self._drawn) >= REMEMBERED:
+            self._drawn.pop(next(iter(self._drawn)))
+        self._drawn.update({line: picture} if picture else {})
+        return picture or None
 
     def close(self) -> None:
         """End the process, if there is one."""
@@ -56,14 +76,13 @@ class ChartRenderer:
             process.kill()
             process.communicate()
 
-    def _ask(self, line: bytes) -> bytes:
+    def _ask(self, line: bytes, end: float) -> bytes:
         """Raises OSError and EOFError (ended, too slow, nonsense)."""
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(line)
         process.stdin.flush()
-        end = time.monotonic() + self._timeout_s
         size = int.from_bytes(_read(process.stdout, 4, end))
         if size > LARGEST:
             raise EOFError("that is no picture")

@@ -126,13 +126,30 @@ class SqliteOutbox:
                 f" RETURNING {_CLAIM_COLUMNS}",
                 parameters,
             ).fetchall()
-        return tuple(sorted((_claim(row) for row in rows), key=lambda claim: claim.row))
+        claims = [claim for row in sorted(rows) if (claim := self._readable(row, now_wall)) is not None]
+        # A row that cannot be read must not stand in the way of those behind it.
+        return tuple(claims) or (self.claim(channel, now_wall, lease_s, limit) if rows else ())
+
+    def _readable(self, row: Any, now_wall: float) -> Claim | None:
+        try:
+            return _claim(row)
+        except msgspec.DecodeError as error:
+            self.bury([row[0]], now_wall, f"this version cannot read it ({type(error).__name__})")
+            return None
 
     def delivered(
         self, rows: Sequence[int], now_wall: float, receipt: Mapping[str, str], note: str = ""
     ) -> None:
         """See `alerts.ports.Outbox`."""
         self._finish(rows, "delivered", now_wall, note, _encode(dict(receipt)).decode())
+
+    def amend(self, row: int, gained: Mapping[str, str]) -> None:
+        """See `alerts.ports.Outbox`."""
+        with self._db.transaction() as connection:
+            connection.execute(
+                "UPDATE outbox SET receipt = json_patch(receipt, ?) WHERE id = ? AND state = 'delivered'",
+                (_encode(dict(gained)).decode(), row),
+            )
 
     def bury(self, rows: Sequence[int], now_wall: float, cause: str) -> None:
         """See `alerts.ports.Outbox`."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from alerts.channels.telegram.api import BotApi
 from alerts.channels.telegram.channel import Telegram
 from alerts.model import ChartRequest
-from alerts.ports import Dispatch, Verdict
+from alerts.ports import Dispatch
 from monitor.readings.positions import subject_of
 from monitor.reports.alert_chart import ChartRenderer
 from monitor.reports.charts.track import of_subject, track
@@ -28,15 +28,20 @@ def test_telegram_takes_the_picture_of_a_position(tmp_path: Path) -> None:
         save_track(db, name="Whale $1 _{x}^ <b>\N{WHALE}", prices=range(2_200, 1_800, -10))
     render = ChartRenderer(path, tmp_path / "none.toml", timeout_s=60)
     try:
-        first, second = render(REQUEST), render(REQUEST)
+        first = render(REQUEST)
     finally:
         render.close()
-    assert first is not None
-    assert second == first
+    path.rename(tmp_path / "gone.db")
+    second = render(REQUEST)
+    render.close()
+    assert first is not None, "drawn"
+    assert second == first, "and given to the next channel without being drawn again"
     with TelegramEmulator() as server:
         server.chat(1)
         channel = Telegram(BotApi(TOKEN, server.url), "1")
-        assert channel.send(Dispatch(supply(), draw=lambda: first)).verdict is Verdict.SENT
+        outcome = channel.send(Dispatch(supply()))
+        assert outcome.illustrate is not None
+        assert outcome.illustrate(first) == {"photo": "1"}
         assert server.calls == ["sendMessage", "editMessageMedia"]
         assert server.messages[0]["photo"][0]["width"] == 960
 

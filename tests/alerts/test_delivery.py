@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,14 +12,16 @@ from threading import Event, Thread
 import pytest
 
 from alerts.compose import notice
-from alerts.delivery import Policy, drain, serve
+from alerts.delivery import Job, Policy, drain
 from alerts.model import ChartRequest, Message, Severity, Transition
 from alerts.ports import Dispatch, Outcome, Scope
+from alerts.posts import Bell, serve, start
 from monitor.store import outbox as store
 from monitor.store.database import Database
 from monitor.store.outbox import SqliteOutbox
 from tests.support.alert_doubles import Clock, Scripted
 from tests.support.alert_samples import corrected
+from tests.support.commands import eventually
 from tests.support.databases import new_database
 
 HOUR = 3600.0
@@ -158,7 +161,7 @@ def test_a_permanent_error_disables_the_channel_with_a_notice(
     telegram.always = Outcome.rejected("403: bot was blocked by the user", Scope.CHANNEL)
     box.enqueue(message("a", Severity.CRITICAL), ["telegram"], clock())
     drain_for(box, [telegram, email], clock, 12)
-    assert len(telegram.tried) == 1
+    assert len(telegram.tried) == 12, "once an hour: nobody tells us that the bot was unblocked"
     assert [one.carried_for for one in email.accepted] == ["telegram", ""]
     said = email.accepted[1].message
     assert "403" in said.lead
@@ -168,6 +171,66 @@ def test_a_permanent_error_disables_the_channel_with_a_notice(
     store.enable_channels(db)
     drain(box, [telegram, email], clock)
     assert telegram.titles() == ["a"]
+
+
+def test_a_bot_that_was_unblocked_delivers_within_the_hour(box: SqliteOutbox, clock: Clock) -> None:
+    blocked = Outcome.rejected("403: bot was blocked by the user", Scope.CHANNEL)
+    telegram = Scripted("telegram", [blocked])
+    box.enqueue(message("a", Severity.CRITICAL), ["telegram"], clock())
+    drain_for(box, [telegram], clock, 1.01)
+    assert telegram.titles() == ["a"]
+
+
+@pytest.mark.parametrize("asked", [10.0**9, 10.0**300])
+def test_a_pause_of_years_is_a_day(box: SqliteOutbox, clock: Clock, asked: float) -> None:
+    telegram = Scripted("telegram", [Outcome.retry("429", asked)])
+    box.enqueue(message("a"), ["telegram"], clock())
+    drain_for(box, [telegram], clock, 23.9)
+    assert telegram.titles() == []
+    drain_for(box, [telegram], clock, 0.2)
+    assert telegram.titles() == ["a"]
+
+
+def test_a_clock_that_was_ahead_does_not_silence_a_channel(box: SqliteOutbox, clock: Clock) -> None:
+    telegram, email = Scripted("telegram", [DOWN]), Scripted("email")
+    clock.now += 400 * 86_400
+    box.enqueue(message("a", Severity.CRITICAL), ["telegram"], clock())
+    drain(box, [telegram, email], clock)
+    clock.now -= 400 * 86_400
+    drain(box, [telegram, email], clock)
+    assert telegram.titles() == ["a"]
+
+
+def test_one_bad_message_among_collapsed_ones_costs_only_itself(
+    db: Database, box: SqliteOutbox, clock: Clock
+) -> None:
+    class Fussy(Scripted):
+        def send(self, dispatch: Dispatch) -> Outcome:
+            words = [dispatch.message.title, *(item.title for item in dispatch.message.items)]
+            if any("bad" in text for text in words):
+                self.outcomes.appendleft(Outcome.rejected("400: too strange"))
+            return super().send(dispatch)
+
+    telegram = Fussy("telegram")
+    for name in ("a", "b", "bad", "c", "d", "e"):
+        box.enqueue(message(name), ["telegram"], clock())
+    clock.now += HOUR
+    drain(box, [telegram], clock)
+    assert telegram.titles() == ["a", "b", "c", "d", "e"]
+    assert states(db) == ["delivered", "delivered", "dead", "delivered", "delivered", "delivered"]
+
+
+def test_a_row_that_cannot_be_read_does_not_stand_in_the_way(
+    db: Database, box: SqliteOutbox, clock: Clock
+) -> None:
+    telegram = Scripted("telegram")
+    for name in "ab":
+        box.enqueue(message(name), ["telegram"], clock())
+    with db.transaction() as connection:
+        connection.execute("UPDATE outbox SET message = '{\"key\": 1}' WHERE message_key = 'a'")
+    drain(box, [telegram], clock)
+    assert telegram.titles() == ["b"]
+    assert states(db) == ["dead", "delivered"]
 
 
 def test_a_message_refused_for_good_is_dead_and_the_other_channel_carries_it(
@@ -258,6 +321,80 @@ def test_pictures_are_drawn_at_delivery_and_never_hold_a_message_back(
     drain(box, [telegram], clock, chart=draw)
     assert calls == [], "nothing is drawn for a channel that shows no pictures"
     assert [one.draw() for one in telegram.accepted] == [b"png", None]
+
+
+def test_a_picture_that_follows_is_recorded_with_its_message(box: SqliteOutbox, clock: Clock) -> None:
+    class Painted(Scripted):
+        def send(self, dispatch: Dispatch) -> Outcome:
+            return replace(super().send(dispatch), illustrate=lambda png: {"photo": png.decode()})
+
+    later: list[Job] = []
+    chart = ChartRequest("distance", {"position": "x"})
+    box.enqueue(replace(message("a"), chart=chart), ["telegram"], clock())
+    box.enqueue(message("b"), ["telegram"], clock())
+    drain(box, [Painted("telegram")], clock, chart=lambda _: b"png", aside=later.append)
+    sent = box.original("telegram", "a")
+    assert sent is not None
+    assert sent.receipt == {"message_id": "1"}, "out before anything is drawn"
+    (job,) = later
+    job(box)
+    sent = box.original("telegram", "a")
+    assert sent is not None
+    assert sent.receipt == {"message_id": "1", "photo": "png"}
+
+
+def test_a_channel_that_hangs_and_a_slow_picture_hold_back_nobody(db: Database, clock: Clock) -> None:
+    release, drawing = Event(), Event()
+
+    class Hanging(Scripted):
+        def send(self, dispatch: Dispatch) -> Outcome:
+            release.wait(30)
+            return super().send(dispatch)
+
+    class Painted(Scripted):
+        def send(self, dispatch: Dispatch) -> Outcome:
+            return replace(super().send(dispatch), illustrate=lambda _: {})
+
+    def draw(_: ChartRequest) -> bytes:
+        drawing.set()
+        release.wait(30)
+        return b"png"
+
+    @contextmanager
+    def open_outbox() -> Iterator[SqliteOutbox]:
+        with db.sibling() as mine:
+            yield SqliteOutbox(mine)
+
+    bell, email, telegram = Bell(), Hanging("email"), Painted("telegram")
+    stop = start(open_outbox, [email, telegram], clock, bell=bell, chart=draw)
+    for name in "ab":
+        drawn = replace(message(name), chart=ChartRequest("distance"))
+        store.enqueue(db, drawn, ["email", "telegram"], clock())
+        bell.set()
+        eventually(lambda wanted=name: wanted in telegram.titles())
+        assert drawing.wait(10)
+    assert email.titles() == []
+    release.set()
+    eventually(lambda: email.titles() == ["a", "b"])
+    stop(10)
+
+
+def test_a_fault_ends_no_thread(db: Database, clock: Clock) -> None:
+    opened: list[int] = []
+
+    @contextmanager
+    def open_outbox() -> Iterator[SqliteOutbox]:
+        opened.append(1)
+        if len(opened) <= 2:
+            raise OSError("the disk is full")
+        with db.sibling() as mine:
+            yield SqliteOutbox(mine)
+
+    telegram, bell = Scripted("telegram"), Bell()
+    store.enqueue(db, message("a"), ["telegram"], clock())
+    stop = start(open_outbox, [telegram], clock, bell=bell, after_fault_s=0.01)
+    eventually(lambda: telegram.titles() == ["a"])
+    stop(10)
 
 
 def test_threads_and_corrections_find_what_they_refer_to(box: SqliteOutbox, clock: Clock) -> None:

@@ -82,19 +82,22 @@ def test_an_event_can_be_silenced_and_not_acknowledged(server: TelegramEmulator)
     assert [button["text"] for button in row] == ["Snooze 1 h", "Snooze 6 h", "Snooze 24 h"]
 
 
-def test_the_words_go_out_before_the_picture_is_drawn_and_stand_under_it(server: TelegramEmulator) -> None:
-    def draw() -> bytes:
-        assert server.calls == ["sendMessage"], "the words are there already"
-        return png(60, 40)
-
-    outcome = bot(server).send(Dispatch(one_alert(), draw=draw))
+def illustrated(channel: Telegram, dispatch: Dispatch, picture: bytes) -> dict[str, str]:
+    """Sent, and then its picture: the receipt of both."""
+    outcome = channel.send(dispatch)
     assert outcome.verdict is Verdict.SENT
+    assert outcome.illustrate is not None
+    return {**outcome.receipt, **outcome.illustrate(picture)}
+
+
+def test_the_picture_comes_to_stand_above_words_that_are_out(server: TelegramEmulator) -> None:
+    receipt = illustrated(bot(server), Dispatch(one_alert()), png(60, 40))
     assert server.calls == ["sendMessage", "editMessageMedia"]
     (message,) = server.messages
     assert server.photos[message["message_id"]] == png(60, 40)
     assert "4.8% from liquidation" in message["caption"]
     assert message["reply_markup"]["inline_keyboard"], "the buttons stay"
-    assert outcome.receipt["photo"] == "1"
+    assert receipt["photo"] == "1"
 
 
 def long_message() -> Message:
@@ -105,22 +108,63 @@ def long_message() -> Message:
 def test_a_picture_that_cannot_stand_above_the_words_follows_them(
     server: TelegramEmulator, too_long: bool
 ) -> None:
+    server.chat(CHAT, topics={5})
     refusal = RefusedError(400, "Bad Request: message can't be edited")
     server.script("editMessageMedia", "refuse", refusal=refusal)
     message = long_message() if too_long else one_alert()
-    outcome = bot(server).send(Dispatch(message, draw=png))
-    assert outcome.verdict is Verdict.SENT
-    assert "photo" not in outcome.receipt
+    receipt = illustrated(bot(server, topic_id=5), Dispatch(message), png())
+    assert "photo" not in receipt
     words, picture = server.messages
     assert picture["reply_to_message"]["message_id"] == words["message_id"]
     assert picture["silent"]
+    assert picture["message_thread_id"] == 5
 
 
 @pytest.mark.parametrize("picture", [b"not a picture", png(5000, 10)])
-def test_a_bad_picture_does_not_hold_back_the_words(server: TelegramEmulator, picture: bytes) -> None:
-    assert bot(server).send(Dispatch(supply(), draw=lambda: picture)).verdict is Verdict.SENT
+def test_a_bad_picture_changes_nothing_about_the_words(server: TelegramEmulator, picture: bytes) -> None:
+    assert "photo" not in illustrated(bot(server), Dispatch(supply()), picture)
     assert len(server.messages) == 1
     assert "text" in server.messages[0]
+
+
+def test_a_picture_leaves_room_for_the_next_words(server: TelegramEmulator) -> None:
+    ticks = Ticks()
+    waits: list[float] = []
+
+    def pause(seconds: float) -> None:
+        waits.append(seconds)
+        ticks.now += seconds
+
+    channel = bot(server, clock=ticks, pause=pause)
+    for _ in range(2):
+        last = channel.send(Dispatch(supply()))
+    assert last.illustrate is not None
+    assert last.illustrate(png()) == {"photo": "1"}
+    assert waits, "one turn was left, and that belongs to words"
+    assert channel.send(Dispatch(supply())).verdict is Verdict.SENT
+
+
+def test_a_picture_that_would_wait_long_is_left_out(server: TelegramEmulator) -> None:
+    server.chat(CHAT, limit=1, window_s=1000.0)
+    ticks = Ticks()
+    channel = bot(server, clock=ticks)
+    first = channel.send(Dispatch(supply()))
+    channel.send(Dispatch(supply()))
+    assert first.illustrate is not None
+    assert first.illustrate(png()) == {}
+    assert server.violations == []
+
+
+def test_a_topic_is_written_to_and_one_that_is_closed_costs_no_alert(server: TelegramEmulator) -> None:
+    server.chat(-100, kind="supergroup", topics={5})
+    assert bot(server, -100, topic_id=5).send(Dispatch(one_alert())).verdict is Verdict.SENT
+    channel = bot(server, -100, topic_id=6)
+    outcome = channel.send(Dispatch(one_alert()))
+    assert outcome.verdict is Verdict.SENT
+    assert "TELEGRAM_TOPIC_ID" in outcome.cause
+    assert channel.send(Dispatch(supply())).verdict is Verdict.SENT
+    assert [message.get("message_thread_id") for message in server.messages] == [5, None, None]
+    assert server.calls.count("sendMessage") == 4, "a topic that is not there is asked for once"
 
 
 def test_markup_that_is_not_understood_falls_back_to_plain_text(server: TelegramEmulator) -> None:
@@ -132,16 +176,73 @@ def test_markup_that_is_not_understood_falls_back_to_plain_text(server: Telegram
 
 
 def test_a_correction_answers_the_wrong_message_and_edits_it(server: TelegramEmulator) -> None:
-    for dispatch in (Dispatch(one_alert()), Dispatch(supply(), draw=png)):
+    for message in (one_alert(), supply()):
         channel = bot(server)
-        first = channel.send(dispatch)
-        original = Original(dispatch.message, first.receipt)
+        outcome = channel.send(Dispatch(message))
+        assert outcome.illustrate is not None
+        receipt = {**outcome.receipt, **(outcome.illustrate(png()) if message == supply() else {})}
+        original = Original(message, receipt)
         assert channel.send(Dispatch(corrected(), original=original)).verdict is Verdict.SENT
-        wrong = next(m for m in server.messages if str(m["message_id"]) == first.receipt["message_id"])
+        wrong = next(m for m in server.messages if str(m["message_id"]) == receipt["message_id"])
         assert "Corrected: its block was replaced" in wrong.get("text", wrong.get("caption"))
         assert "reply_markup" not in wrong
         assert server.messages[-1]["reply_to_message"]["message_id"] == wrong["message_id"]
     assert len(server.edits) == 2
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_correction_finds_a_picture_whose_record_was_lost(server: TelegramEmulator, recorded: bool) -> None:
+    """Or that was taken away again: what the receipt says is tried first, then the other."""
+    channel = bot(server)
+    outcome = channel.send(Dispatch(supply()))
+    assert outcome.illustrate is not None
+    if not recorded:
+        outcome.illustrate(png())
+    receipt = {**outcome.receipt, **({"photo": "1"} if recorded else {})}
+    channel.send(Dispatch(corrected(), original=Original(supply(), receipt)))
+    assert len(server.edits) == 1
+    wrong = server.messages[0]
+    assert "Corrected: its block was replaced" in wrong.get("text", wrong.get("caption"))
+
+
+def test_a_late_picture_does_not_bring_back_what_was_corrected(server: TelegramEmulator) -> None:
+    channel = bot(server)
+    outcome = channel.send(Dispatch(one_alert()))
+    channel.send(Dispatch(corrected(), original=Original(one_alert(), outcome.receipt)))
+    assert outcome.illustrate is not None
+    assert outcome.illustrate(png()) == {}
+    assert "Corrected: its block was replaced" in server.messages[0]["text"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    ["message can't be edited", "message to edit not found", "message is not modified", "MESSAGE_ID_INVALID"],
+)
+def test_a_wrong_message_that_cannot_be_edited_is_corrected_by_the_answer(
+    server: TelegramEmulator, refusal: str
+) -> None:
+    channel = bot(server)
+    first = channel.send(Dispatch(one_alert()))
+    server.script("editMessageText", "refuse", refusal=RefusedError(400, f"Bad Request: {refusal}"))
+    original = Original(one_alert(), first.receipt)
+    assert channel.send(Dispatch(corrected(), original=original)).verdict is Verdict.SENT
+    assert "CORRECTION" in server.texts()[-1]
+    assert ([one.times for one in server.troubles], server.edits) == ([0], []), "tried once"
+    assert "editMessageCaption" not in server.calls
+
+
+def test_numbers_of_another_chat_are_not_ours(server: TelegramEmulator) -> None:
+    """After a move, or with another TELEGRAM_CHAT_ID, the same number is another message."""
+    server.chat(888)
+    first = bot(server, 888).send(Dispatch(one_alert()))
+    channel = bot(server)
+    innocent = channel.send(Dispatch(supply()))
+    receipt = {**first.receipt, "message_id": innocent.receipt["message_id"]}
+    channel.send(Dispatch(corrected(), original=Original(one_alert(), receipt)))
+    assert server.edits == []
+    assert "reply_to_message" not in server.messages[-1]
+    channel.send(Dispatch(recovered(), thread_receipt=receipt))
+    assert "reply_to_message" not in server.messages[-1]
 
 
 def test_a_correction_of_one_of_many_leaves_the_rest_standing(server: TelegramEmulator) -> None:
@@ -244,6 +345,14 @@ def test_a_refusal_of_one_message_concerns_that_message(server: TelegramEmulator
     outcome = channel.send(Dispatch(one_alert()))
     assert (outcome.verdict, outcome.scope) == (Verdict.REJECTED, Scope.MESSAGE)
     assert channel.send(Dispatch(one_alert())).verdict is Verdict.SENT
+
+
+@pytest.mark.parametrize(
+    "said", ["CHAT_WRITE_FORBIDDEN", "need administrator rights in the channel chat", "PEER_ID_INVALID"]
+)
+def test_a_chat_that_may_not_be_written_to_concerns_the_channel(server: TelegramEmulator, said: str) -> None:
+    server.script("sendMessage", "refuse", refusal=RefusedError(400, f"Bad Request: {said}"))
+    assert bot(server).send(Dispatch(one_alert())).scope is Scope.CHANNEL
 
 
 @pytest.mark.parametrize(("kind", "accepted"), [("status", 0), ("drop", 1), ("hang", 0)])

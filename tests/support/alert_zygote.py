@@ -17,8 +17,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from alerts.channels.webhook import Webhook
-from alerts.delivery import serve
 from alerts.model import BlockStamp, Reading, Rule
+from alerts.posts import serve
 from alerts.rules import parse_rules
 from monitor.domain import Block
 from monitor.readings.catalogue import CATALOGUE

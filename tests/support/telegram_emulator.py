@@ -43,6 +43,8 @@ class Chat:
     window_s: float = 1.0
     sent_at: deque[float] = field(default_factory=deque)
     banned_until: float = 0.0
+    topics: set[int] = field(default_factory=set)
+    """Open topics of a forum; any other is refused."""
 
 
 @dataclass
@@ -329,6 +331,11 @@ class TelegramEmulator:
             "date": int(time.time()),
             **content,
         }
+        topic = int(fields.get("message_thread_id") or 0)
+        if topic and topic not in chat.topics:
+            raise RefusedError(400, "Bad Request: message thread not found")
+        if topic:
+            message.update(message_thread_id=topic, is_topic_message=True)
         reply = _object(fields, "reply_parameters")
         if reply:
             original = self._find(chat, reply.get("message_id"))
