@@ -50,6 +50,7 @@ COMMANDS: dict[str, Entry] = {
     "report": Entry("report", "report", "One HTML file with charts and tables, to send on."),
     "serve": Entry("serve", "serve", "The history in a browser: tables, queries, dashboards."),
     "correlate": Entry("correlate", "correlate", "Does ETH move with Bitcoin, gold or your own series?"),
+    "tokens": Entry("tokens", "tokens", "Supply of stablecoins and tokenised assets."),
     "export": Entry("export", "export", "Tables and views as Parquet or CSV, a file a day."),
     "backup": Entry("backup", "backup", "A sound copy of the database while the daemon writes."),
     "restore": Entry("backup", "restore", "Put a backup in the place of the database."),

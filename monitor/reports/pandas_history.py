@@ -11,12 +11,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from monitor.domain import ListedToken
 from monitor.errors import UsageError
+from monitor.readings.money import tokens_of
 from monitor.reports.burn import BurnFrame, burn_series
 from monitor.reports.supply import method_words, supply_series
 from monitor.reports.supply_frame import SupplyFrame
+from monitor.reports.tokens import span_of
+from monitor.store import tokens
 from monitor.store.database import Database, open_reader
 from monitor.store.history import Period
+from monitor.store.tokens import SupplyRow
 from monitor.supply.issuance import Unknown, bounds_gwei
 from monitor.units import WEI_PER_ETH, WEI_PER_GWEI
 
@@ -24,7 +29,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 By = Literal["block", "hour", "day", "week", "month"]
-_COUNTS = {"blobs", "tx_count"}
+_TOKEN_COLUMNS = (
+    "start", "block_number", "name", "kind", "denomination", "address", "supply_units", "decimals", "tokens", "cause",
+)  # fmt: skip
+_COUNTS = {"blobs", "tx_count", "decimals"}
 """Whole numbers that may be unknown: dtype Int64, where a missing one is <NA> and not a float."""
 
 
@@ -86,6 +94,18 @@ class History:
             "block_time",
             feed,
         )
+
+    def tokens(self, name: str | None = None, since: str = "30d") -> pd.DataFrame:
+        """Supply of stablecoins and tokenised assets as it changed, hourly at least. `name` picks one token.
+
+        Columns: block_number, name, kind, denomination, address, supply_units (Python ints, exact; of
+        `10**-decimals` tokens), decimals, tokens (float), cause (why a row has no supply; else empty). Raises
+        UsageError for a `since` that is not one.
+        """
+        with open_reader(self._path) as db:
+            start, end = span_of(db, since)
+            rows = [_supply_of_token(row) for row in tokens.rows_of_listed(db, start, end, name)]
+        return _frame(rows, "start", _TOKEN_COLUMNS)
 
     def alerts(self) -> pd.DataFrame:
         """What was told: rule, name, transition, severity (0 info, 1 warning, 2 critical), title, at_block."""
@@ -186,12 +206,23 @@ def _block_row(row: Sequence[Any]) -> dict[str, Any]:
     }
 
 
+def _supply_of_token(found: tuple[ListedToken, SupplyRow]) -> dict[str, Any]:
+    listed, row = found
+    known = row.units is not None and row.decimals is not None
+    amount = float(tokens_of(row.units or 0, row.decimals or 0)) if known else None
+    values = (
+        row.block_time, row.block_number, listed.name, listed.kind, listed.denomination, listed.address,
+        row.units, row.decimals, amount, row.cause,
+    )  # fmt: skip
+    return dict(zip(_TOKEN_COLUMNS, values, strict=True))
+
+
 def _wei_and_eth(name: str, wei: int | None) -> dict[str, Any]:
     return {f"{name}_wei": wei, f"{name}_eth": None if wei is None else wei / WEI_PER_ETH}
 
 
 def _dtype(name: str) -> str | None:
-    if name.endswith("_wei"):
+    if name.endswith(("_wei", "_units")):
         return "object"
     return "Int64" if name in _COUNTS else None
 

@@ -12,18 +12,20 @@ KEPT = {"token": "what a list says of a token, and what its contract called itse
 
 _TABLES = (
     """CREATE TABLE token (
-        address TEXT PRIMARY KEY,
+        id INTEGER PRIMARY KEY,
+        address TEXT NOT NULL UNIQUE,
         name TEXT NOT NULL,
         kind TEXT NOT NULL,
         denomination TEXT NOT NULL,
         source TEXT NOT NULL,
-        symbol TEXT
-    ) STRICT, WITHOUT ROWID""",
+        symbol TEXT,
+        listed INTEGER NOT NULL DEFAULT 1 CHECK (listed IN (0, 1))
+    ) STRICT""",
     """CREATE TABLE token_supply (
         id INTEGER PRIMARY KEY,
         block_number INTEGER NOT NULL,
         block_time INTEGER NOT NULL,
-        address TEXT NOT NULL,
+        token_id INTEGER NOT NULL REFERENCES token,
         supply TEXT,
         decimals INTEGER,
         tokens REAL,
@@ -33,7 +35,7 @@ _TABLES = (
         CHECK ((supply IS NULL) = (cause <> ''))
     ) STRICT""",
     "CREATE INDEX token_supply_block_number ON token_supply (block_number)",
-    "CREATE INDEX token_supply_address ON token_supply (address, block_time)",
+    "CREATE INDEX token_supply_token ON token_supply (token_id, block_time)",
 )
 
 

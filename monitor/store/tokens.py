@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +15,16 @@ ROW_EVERY_S = SECONDS_PER_HOUR
 UNSEEN_AFTER_S = 2 * SECONDS_PER_HOUR
 """A token that is seen has a row more often than this; a longer silence is a hole."""
 
-_COLUMNS = "block_number, block_time, address, supply, decimals, cause"
+_ROWS = """
+    SELECT block_number, block_time, address, supply, decimals, cause
+    FROM token_supply JOIN token ON token.id = token_id"""
+_LISTED = """
+    INSERT INTO token (address, name, kind, denomination, source, symbol) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (address) DO UPDATE SET name = excluded.name, kind = excluded.kind,
+        denomination = excluded.denomination, source = excluded.source,
+        symbol = coalesce(excluded.symbol, symbol), listed = 1"""
+_DROPPED = "UPDATE token SET listed = 0 WHERE listed = 1 AND address NOT IN (SELECT value FROM json_each(?))"
+_OF = "token_id = (SELECT id FROM token WHERE address = ?)"
 
 
 class SupplyRow(NamedTuple):
@@ -41,13 +51,12 @@ def save(
 ) -> None:
     """What block `at` shows of tokens; text is why a supply cannot be seen. A row where that is news."""
     with db.transaction() as connection:
+        connection.execute(_DROPPED, (json.dumps([token.address for token in listed]),))
         for token in listed:
             found = read[token.address]
             symbol = found.symbol if isinstance(found, TokenSupply) else None
             connection.execute(
-                "INSERT INTO token VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (address) DO UPDATE SET name = excluded.name,"
-                " kind = excluded.kind, denomination = excluded.denomination, source = excluded.source,"
-                " symbol = coalesce(excluded.symbol, symbol)",
+                _LISTED,
                 (token.address, token.name, token.kind, token.denomination, token.source, symbol),
             )
             row = _row(at, token.address, found)
@@ -65,9 +74,10 @@ def add(db: Database, rows: Sequence[SupplyRow]) -> int:
 
 
 def listed(db: Database) -> list[StoredToken]:
-    """Every token that was ever read here, in the order of kind and name."""
+    """The tokens that are on the list since the last read, in the order of kind and name."""
     rows = db.rows(
-        "SELECT name, address, kind, denomination, source, symbol FROM token ORDER BY kind, denomination, name"
+        "SELECT name, address, kind, denomination, source, symbol FROM token WHERE listed = 1"
+        " ORDER BY kind, denomination, name"
     )
     return [StoredToken(ListedToken(*row[:5]), row[5]) for row in rows]
 
@@ -75,36 +85,51 @@ def listed(db: Database) -> list[StoredToken]:
 def newest(db: Database, address: Address, until: UnixTime | None = None) -> SupplyRow | None:
     """The last row of a token, at or before `until`."""
     row = db.row(
-        f"SELECT {_COLUMNS} FROM token_supply WHERE address = ? AND block_time <= ?"
-        " ORDER BY block_time DESC, id DESC LIMIT 1",
+        f"{_ROWS} WHERE {_OF} AND block_time <= ? ORDER BY block_time DESC, token_supply.id DESC LIMIT 1",
         address,
         2**62 if until is None else until,
     )
     return None if row is None else _read(row)
 
 
-def seen_at(db: Database, address: Address, time: UnixTime) -> SupplyRow | None:
-    """The supply that held at `time`: of a row that said one, with no silence since; None: not known."""
+def newest_seen(db: Database, address: Address) -> SupplyRow | None:
+    """The last row of a token that has a supply."""
+    row = db.row(
+        f"{_ROWS} WHERE {_OF} AND supply IS NOT NULL ORDER BY block_time DESC, token_supply.id DESC LIMIT 1",
+        address,
+    )
+    return None if row is None else _read(row)
+
+
+def seen_at(
+    db: Database, address: Address, time: UnixTime, within_s: int = UNSEEN_AFTER_S
+) -> SupplyRow | None:
+    """The supply that held at `time`: of a row at most `within_s` older; None: not known."""
     row = newest(db, address, time)
-    return (
-        row if row is not None and row.units is not None and time - row.block_time < UNSEEN_AFTER_S else None
-    )
+    known = row is not None and row.units is not None and time - row.block_time <= within_s
+    return row if known else None
 
 
-def history(db: Database, address: Address, since: UnixTime, until: UnixTime) -> list[SupplyRow]:
-    """Rows of a token from `since` up to `until`, oldest first."""
+def start_of_window(db: Database, address: Address, end: UnixTime, window_s: int) -> SupplyRow | None:
+    """The supply at the start of a window: of a row that is older by a tenth of the window, or two hours, at most."""
+    return seen_at(db, address, UnixTime(end - window_s), max(UNSEEN_AFTER_S, window_s // 10))
+
+
+def rows_of_listed(
+    db: Database, since: UnixTime, until: UnixTime, name: str | None = None
+) -> list[tuple[ListedToken, SupplyRow]]:
+    """Rows of the tokens on the list, or of the one of that name, oldest first."""
+    wanted = {one.listed.address: one.listed for one in listed(db) if name in {None, one.listed.name}}
     rows = db.rows(
-        f"SELECT {_COLUMNS} FROM token_supply WHERE address = ? AND block_time BETWEEN ? AND ?"
-        " ORDER BY block_time, id",
-        *(address, since, until),
+        f"{_ROWS} WHERE block_time BETWEEN ? AND ? ORDER BY block_time, token_supply.id", since, until
     )
-    return [_read(row) for row in rows]
+    return [(wanted[row[2]], _read(row)) for row in rows if row[2] in wanted]
 
 
 def between(db: Database, first: BlockNumber, last: BlockNumber) -> list[SupplyRow]:
     """Rows of all tokens in a range of blocks, oldest first."""
     rows = db.rows(
-        f"SELECT {_COLUMNS} FROM token_supply WHERE block_number BETWEEN ? AND ? ORDER BY block_number, id",
+        f"{_ROWS} WHERE block_number BETWEEN ? AND ? ORDER BY block_number, token_supply.id",
         *(first, last),
     )
     return [_read(row) for row in rows]
@@ -117,13 +142,11 @@ def _row(at: BlockRef, address: Address, found: TokenSupply | str) -> SupplyRow:
 
 
 def _is_news(before: SupplyRow | None, row: SupplyRow) -> bool:
-    return before is None or before[3:] != row[3:] or row.block_time - before.block_time >= ROW_EVERY_S
+    return before is None or before[2:] != row[2:] or row.block_time - before.block_time >= ROW_EVERY_S
 
 
 def _is_there(db: Database, row: SupplyRow) -> bool:
-    found = db.row(
-        "SELECT 1 FROM token_supply WHERE address = ? AND block_time = ?", row.address, row.block_time
-    )
+    found = db.row(f"SELECT 1 FROM token_supply WHERE {_OF} AND block_time = ?", row.address, row.block_time)
     return found is not None
 
 
@@ -131,7 +154,8 @@ def _insert(connection: Any, row: SupplyRow) -> None:
     tokens = None if row.units is None else row.units / 10 ** (row.decimals or 0)
     supply = None if row.units is None else str(row.units)
     connection.execute(
-        f"INSERT INTO token_supply ({_COLUMNS}, tokens) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO token_supply (block_number, block_time, token_id, supply, decimals, cause, tokens)"
+        " VALUES (?, ?, (SELECT id FROM token WHERE address = ?), ?, ?, ?, ?)",
         (row.block_number, row.block_time, row.address, supply, row.decimals, row.cause, tokens),
     )
 

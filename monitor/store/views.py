@@ -83,10 +83,10 @@ _TOKENS = """
 
 _TOKEN_SUPPLY = f"""
     SELECT {_utc("block_time")} AS time_utc, supply.block_number, token.name, token.kind, token.denomination,
-        {_TOKENS} AS supply_tokens, supply.tokens, supply.cause, supply.address
+        {_TOKENS} AS supply_tokens, supply.tokens, supply.cause, token.address
     FROM (SELECT *, CASE WHEN length(supply) > decimals THEN supply
             ELSE substr(printf('%0' || (decimals + 1) || 'd', 0) || supply, -decimals - 1) END AS padded
-        FROM token_supply) AS supply JOIN token USING (address)"""
+        FROM token_supply) AS supply JOIN token ON token.id = supply.token_id"""
 
 _PRICE_CLOSE = f"""
     SELECT date(day * 86400, 'unixepoch') AS day_utc, feed, usd, {_utc("updated_at")} AS updated_utc, round_id,

@@ -62,14 +62,18 @@ class TokenWatch:
     def _before(self, db: Database, window_s: int, at: BlockStamp) -> dict[Address, Decimal | CannotSee]:
         found: dict[Address, Decimal | CannotSee] = {}
         for token in self.listed:
-            row = store.seen_at(db, token.address, UnixTime(at.time - window_s))
-            known = row is not None and row.units is not None
-            found[token.address] = (
-                money.tokens_of(row.units, row.decimals or 0)  # type: ignore[union-attr, arg-type]
-                if known
-                else money.unknown_before(window_s)
-            )
+            row = store.start_of_window(db, token.address, UnixTime(at.time), window_s)
+            found[token.address] = money.unknown_before(window_s) if row is None else amount_of(row)
         return found
+
+
+def amount_of(row: store.SupplyRow) -> Decimal | CannotSee:
+    """A stored row in tokens, or why it has none."""
+    return (
+        CannotSee(row.cause)
+        if row.units is None or row.decimals is None
+        else money.tokens_of(row.units, row.decimals)
+    )
 
 
 def _amount(one: TokenSupply | CannotSee) -> Decimal | CannotSee:

@@ -1,0 +1,136 @@
+"""On-chain money as a table: each token's newest supply, how it changed, and what exists of each kind together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from alerts.model import CannotSee
+from monitor.domain import BlockRef, ListedToken
+from monitor.errors import UsageError
+from monitor.readings import money
+from monitor.readings.words import age
+from monitor.store import identity, ledger, tokens
+from monitor.store.database import Database
+from monitor.store.tokens import SupplyRow
+from monitor.supply import frames
+from monitor.supply.forks import CHAINS
+from monitor.units import SECONDS_PER_DAY, Address, UnixTime
+from monitor.watch.tokens import amount_of
+
+WINDOWS = {"24h": SECONDS_PER_DAY, "7d": 7 * SECONDS_PER_DAY, "30d": 30 * SECONDS_PER_DAY}
+"""Over which changes are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLine:
+    """One token at its newest row. `changes` by window, in percent."""
+
+    listed: ListedToken
+    symbol: str | None
+    row: SupplyRow
+    last: SupplyRow | None
+    """The newest row with a supply: `row`, or where that has none, an older one."""
+    age_s: int
+    changes: Mapping[str, Decimal | CannotSee]
+
+    @property
+    def is_stale(self) -> bool:
+        """Nothing was heard of it for longer than a token that is seen is silent."""
+        return self.age_s > tokens.UNSEEN_AFTER_S
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader must know about the figures."""
+        found: list[str] = []
+        if self.row.cause:
+            found.append(f"cannot see: {self.row.cause}")
+        elif self.is_stale:
+            found.append(f"not read for {age(self.age_s)}: it may have changed")
+        if self.symbol is not None and self.symbol.lower() != self.listed.name.lower():
+            found.append(f"its contract calls itself {self.symbol}")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLine:
+    """All tokens of a kind and denomination together."""
+
+    group: money.Group
+    names: Sequence[str]
+    total: Decimal | CannotSee
+    changes: Mapping[str, Decimal | CannotSee]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """Everything at one head."""
+
+    at: BlockRef
+    lines: Sequence[TokenLine]
+    groups: Sequence[GroupLine]
+
+
+def token_view(db: Database) -> TokenView:
+    """What is stored now. Raises UsageError where nothing is."""
+    with db.snapshot():
+        at = ledger.cursor(db)
+        rows = {one.listed.address: tokens.newest(db, one.listed.address) for one in tokens.listed(db)}
+        if at is None or not any(rows.values()):
+            raise UsageError(
+                "No supply of a token is stored yet: `ethmon run` reads those of ETHMON_TOKENS and [[token]]."
+            )
+        lines = [
+            _line(db, one, row, at)
+            for one in tokens.listed(db)
+            if (row := rows[one.listed.address]) is not None
+        ]
+        return TokenView(at, lines, _group_lines(db, lines, at))
+
+
+def span_of(db: Database, since: str) -> tuple[UnixTime, UnixTime]:
+    """First and last second of the frame that `since` names, up to the head. Raises UsageError."""
+    at = ledger.cursor(db)
+    now = UnixTime(0) if at is None else at.timestamp
+    frame = frames.parse(since, CHAINS.get(identity.chain_id(db) or 0), now)
+    return UnixTime(frame.start + 1), UnixTime(min(frame.end, now))
+
+
+def _line(db: Database, one: tokens.StoredToken, row: SupplyRow, at: BlockRef) -> TokenLine:
+    address = one.listed.address
+    last = row if row.units is not None else tokens.newest_seen(db, address)
+    now = amount_of(row)
+    changes = {
+        name: money.percent_change(now, _before(db, address, row.block_time, window))
+        for name, window in WINDOWS.items()
+    }
+    return TokenLine(one.listed, one.symbol, row, last, at.timestamp - row.block_time, changes)
+
+
+def _group_lines(db: Database, lines: Sequence[TokenLine], at: BlockRef) -> list[GroupLine]:
+    """Sums of what is seen now; one that is not makes the sum unknown, by name."""
+    now = {line.listed.address: _fresh(line) for line in lines}
+    found: list[GroupLine] = []
+    for group, members in money.groups([line.listed for line in lines]).items():
+        total = money.total(members, now)
+        changes = {
+            name: money.percent_change(
+                total,
+                money.total(
+                    members, {one.address: _before(db, one.address, at.timestamp, window) for one in members}
+                ),
+            )
+            for name, window in WINDOWS.items()
+        }
+        found.append(GroupLine(group, [one.name for one in members], total, changes))
+    return found
+
+
+def _fresh(line: TokenLine) -> Decimal | CannotSee:
+    return CannotSee(f"not read for {age(line.age_s)}") if line.is_stale else amount_of(line.row)
+
+
+def _before(db: Database, address: Address, end: UnixTime, window_s: int) -> Decimal | CannotSee:
+    row = tokens.start_of_window(db, address, end, window_s)
+    return money.unknown_before(window_s) if row is None else amount_of(row)
