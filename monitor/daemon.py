@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TextIO
 
 from alerts.ports import Channel
+from alerts.posts import Bell
 from monitor import readiness
 from monitor.adapters import FEEDS, adapters_for
 from monitor.chain.clock import SystemClock
@@ -78,7 +79,7 @@ class Daemon:
         self._health: dict[str, str] = {}
         self._repair_at = 0.0
         self._look_at = 0.0
-        self._deliver = Event()
+        self._deliver = Bell()
 
     def stop(self) -> None:
         """End after the tick in progress; calls that wait for a node are broken off."""
