@@ -2,96 +2,135 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli import App
 from monitor.cli.output import as_json, console
-from monitor.cli.when import utc
+from monitor.errors import EthmonError, UsageError
 from monitor.units import UnixTime
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from monitor.reports.status import Status
-
-
-@click.command()
-@click.option("--watch", is_flag=True, help="Keep showing it until ctrl-C.")
-@click.option(
-    "--every",
-    default=2.0,
-    show_default=True,
-    type=click.FloatRange(0.2, 3600),
-    help="Seconds between looks with --watch.",
-)
-@click.option("--json", "as_object", is_flag=True, help="Print JSON.")
-@click.pass_obj
-def status(app: App, watch: bool, every: float, as_object: bool) -> None:
-    """Head, burn, gaps and endpoints at a glance, from the database alone."""
-    from monitor.reports.status import read_status
-
-    path = app.settings.db
-    if as_object:
-        click.echo(as_json(_record(read_status(path, _now()))))
-        return
-    if not watch:
-        console().print(render(read_status(path, _now()), _now()))
-        return
-    from rich.live import Live
-
-    with Live(render(read_status(path, _now()), _now()), console=console(), refresh_per_second=4) as live:
-        while True:
-            time.sleep(every)
-            live.update(render(read_status(path, _now()), _now()))
-
+    from monitor.reports.board.content import Board, Wishes
+    from monitor.reports.board.reader import BoardReader
 
 _ALARMING = {"Gaps", "Trouble"}
 
 
-def render(status: Status, now: UnixTime) -> Table:
+@click.command()
+@click.option(
+    "--watch", is_flag=True, help="A live screen until q or ctrl-C; in a pipe, lines again and again."
+)
+@click.option(
+    "--every",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0.2, 3600),
+    help="Seconds between looks with --watch.",
+)
+@click.option("--json", "as_object", is_flag=True, help="Print JSON; with --watch one object a line.")
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the live screen as it is now to this SVG file.",
+)
+@click.pass_obj
+def status(app: App, watch: bool, every: float, as_object: bool, picture: Path | None) -> None:
+    """Head, burn, net supply, positions, alerts and endpoints at a glance, from the database alone.
+
+    With --watch a screen that keeps itself up to date, in any size from 40 columns on.
+    """
+    from monitor.reports.board.reader import BoardReader
+
+    with BoardReader(app.settings.db, _wishes(app)) as reader:
+        if picture is not None:
+            _draw(reader.look(_now()), picture)
+        elif not watch:
+            _print(reader.look(_now()), as_object=as_object)
+        elif as_object or not _has_screen():
+            _repeat(reader, every, as_object=as_object)
+        else:
+            from monitor.cli.board.screen import watch as show
+
+            show(console(), reader.look, every)
+
+
+def _wishes(app: App) -> Wishes:
+    """Alert levels only give colours: a watchlist that was broken since the start costs no status."""
+    from monitor.reports.board.content import Wishes
+    from monitor.watchlist import load_watchlist
+
+    settings = app.settings
+    try:
+        found = load_watchlist(settings.watchlist)
+    except EthmonError:
+        return Wishes(settings.stake)
+    return Wishes(settings.stake, found.rules, len(found.wallets))
+
+
+def _has_screen() -> bool:
+    out = console()
+    return bool(out.is_terminal and not out.is_dumb_terminal)
+
+
+def _repeat(reader: BoardReader, every: float, *, as_object: bool) -> None:
+    """For a pipe, a file, or a terminal that cannot move its cursor. Ctrl-C is the way to end it."""
+    try:
+        while True:
+            _print(reader.look(_now()), as_object=as_object, again=True)
+            time.sleep(every)
+    except KeyboardInterrupt:
+        return
+
+
+def _print(board: Board, *, as_object: bool, again: bool = False) -> None:
+    from monitor.cli.board.plain import record
+
+    now = _now()
+    if as_object:
+        found = record(board, now)
+        click.echo(json.dumps(found, ensure_ascii=False) if again else as_json(found))
+        return
+    console().print(render(board, now))
+    if again:
+        click.echo()
+
+
+def render(board: Board, now: UnixTime) -> Table:
     """The lines of a status, for a terminal."""
     from rich.table import Table
     from rich.text import Text
 
-    from monitor.reports.status_lines import lines
+    from monitor.cli.board.plain import lines
 
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, text in lines(status, now):
-        table.add_row(
-            name, Text(text, style="bold red" if name in _ALARMING and not text.startswith("none") else "")
-        )
+    for name, text in lines(board, now):
+        alarming = name in _ALARMING and not text.startswith("none")
+        table.add_row(name, Text(_printable(text), style="bold red" if alarming else ""))
     return table
 
 
-def _record(status: Status) -> dict[str, object]:
-    head, now = status.head, _now()
-    return {
-        "chain_id": status.chain_id,
-        "database": str(status.database),
-        "daemon_pid": status.daemon_pid,
-        "head": None
-        if head is None
-        else {
-            "number": head.number,
-            "hash": head.hash,
-            "time": utc(head.timestamp),
-            "age_s": status.head_age_s(now),
-        },
-        "finalized": status.finalized,
-        "burn": [
-            {"frame": f.name, "total_burn_wei": str(f.total_wei), "exact": f.exact} for f in status.burn
-        ],
-        "open_gaps": len(status.gaps),
-        "reorgs_24h": status.reorgs,
-        "endpoints": [
-            {"endpoint": e.endpoint, "state": e.state, "since": utc(e.at)} for e in status.endpoints
-        ],
-    }
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _draw(board: Board, file: Path) -> None:
+    from monitor.cli.board.picture import svg
+
+    if file.suffix.lower() != ".svg":
+        raise UsageError(f"--picture {file}: only SVG is written. Name a file that ends in .svg.")
+    try:
+        file.write_text(svg(board, _now()), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--picture {file}: cannot be written ({error.strerror}).") from None
 
 
 def _now() -> UnixTime:

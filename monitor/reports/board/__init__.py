@@ -1,0 +1,1 @@
+"""The live status: everything that a person leaves open all day, read from the database alone."""
