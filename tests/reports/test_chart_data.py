@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from monitor.domain import Block
 from monitor.errors import UsageError
 from monitor.reports.charts.steps import MOST_TOTALS, Steps, net_steps, steps
-from monitor.store import ledger
+from monitor.store import identity, ledger, rewards
 from monitor.store.database import Database, open_reader
-from monitor.supply.issuance import Unknown
+from monitor.supply.issuance import Unknown, bounds_gwei
 from monitor.supply.total import NetChange
-from monitor.units import SECONDS_PER_HOUR, UnixTime
+from monitor.units import SECONDS_PER_HOUR, BlobGas, UnixTime, Wei
 from tests.support.databases import GENESIS_TIME, chain, new_database
 
 AT = UnixTime(1_800_000_000)
@@ -137,6 +137,37 @@ def test_a_long_chart_has_fewer_totals_and_always_the_last_before_a_hole(tmp_pat
     assert isinstance(total, NetChange)
     assert total.burn.known_wei == sum(burned(blocks[:301]))
     assert all(isinstance(one.so_far, Unknown) for one in net[301:])
+
+
+def test_blocks_before_the_merge_issue_what_was_mined(tmp_path: Path) -> None:
+    merge = 15_537_394
+    shift = 1_663_224_179 - GENESIS_TIME - 12 * merge
+    blocks = [
+        Block(one.ref._replace(timestamp=UnixTime(one.ref.timestamp + shift)),
+              one.row._replace(timestamp=UnixTime(one.row.timestamp + shift)))
+        for one in chain(merge - 40, merge + 20)
+    ]  # fmt: skip
+    with filled(tmp_path / "x.db", [blocks]) as db:
+        identity.bind_chain(db, 1, None, AT)
+        unread = net_steps(db, steps(db, "24h"), STAKE)
+        rewards.save(db, [(number, 0, Wei(2 * 10**18)) for number in range(merge - 40, merge)])
+        read = net_steps(db, steps(db, "24h"), STAKE)
+    assert all(isinstance(one.so_far, Unknown | None) for one in unread)
+    assert all(isinstance(one.net, NetChange) is (one.step.first >= merge) for one in unread)
+    total = read[-1].so_far
+    assert isinstance(total, NetChange)
+    low, _ = bounds_gwei(total.issuance)
+    assert total.low_wei == low * 10**9 + 40 * 2 * 10**18 - sum(burned(blocks))
+
+
+def test_a_block_without_blobs_is_known_whatever_their_price(tmp_path: Path) -> None:
+    blocks = [
+        Block(ref, row._replace(blob_gas_used=BlobGas(0), blob_base_fee_wei=None)) for ref, row in chain(0, 9)
+    ]
+    with filled(tmp_path / "x.db", [blocks]) as db:
+        found = steps(db, "24h")
+    assert found.whole.exact
+    assert all(step.exact for step in found.steps)
 
 
 def test_without_issuance_there_is_no_net(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from monitor.store.history import FeeStats, Period
 from monitor.supply.burn import BurnTotal
 from monitor.supply.issuance import Issuance, Unknown
 from monitor.supply.total import NetChange, net_change
-from monitor.units import SECONDS_PER_DAY, UnixTime, Wei, ceil_div, join_wei
+from monitor.units import SECONDS_PER_DAY, BlockNumber, UnixTime, Wei, ceil_div, join_wei
 
 BLOCKS_EACH = 400
 """Up to so many blocks each is a step of its own."""
@@ -49,6 +49,9 @@ class Step(NamedTuple):
     blob_fee: Fees | None
     exact: bool
     """Every block of the step is stored and every burn in it known: else the sums are lower bounds."""
+    first: BlockNumber | None = None
+    last: BlockNumber | None = None
+    """The lowest and the highest block; None where there is none."""
 
     @property
     def total_wei(self) -> Wei:
@@ -103,21 +106,23 @@ def net_steps(db: Database, found: Steps, stake: tuple[int, int] | None) -> list
 
 
 def _net_steps(source: IssuanceSource, parts: Sequence[Step]) -> Iterator[NetStep]:
-    broken, so_far = "", BurnTotal(Wei(0), Wei(0), 0, 0, 0)
+    broken, so_far, mined = "", BurnTotal(Wei(0), Wei(0), 0, 0, 0), Wei(0)
     every = ceil_div(len(parts), MOST_TOTALS)
     for index, step in enumerate(parts):
-        issued = source.issued(step.start, step.end)
+        issued = source.issued(step.start, step.end, before_merge=True)
         if not step.exact:
             broken = broken or "blocks are missing before this"
             yield NetStep(step, issued, Unknown("blocks of the step are missing"), Unknown(broken))
             continue
         burned = BurnTotal(step.burn_wei, step.blob_burn_wei, step.blocks, 0, 0)
+        rewards = source.pow_wei(step.first, step.last)
         so_far += burned
+        mined = None if mined is None or rewards is None else Wei(mined + rewards)
         running = Unknown(broken) if broken else None
         ends = index + 1 == len(parts) or not parts[index + 1].exact
         if running is None and (ends or index % every == every - 1):
-            running = net_change(source.issued(parts[0].start, step.end), so_far)
-        yield NetStep(step, issued, net_change(issued, burned), running)
+            running = net_change(source.issued(parts[0].start, step.end, before_merge=True), so_far, mined)
+        yield NetStep(step, issued, net_change(issued, burned, rewards), running)
 
 
 def _from_first_whole(parts: Sequence[Step]) -> Sequence[Step]:
@@ -131,7 +136,7 @@ def _step(part: BurnFrame) -> Step:
     return Step(
         part.start, part.end, totals.blocks, coverage.missing + coverage.maybe_missing,
         max(totals.burn_unknown, totals.blob_burn_unknown), totals.burn_wei, totals.blob_burn_wei,
-        _fees(totals.base_fee), _fees(totals.blob_fee), part.exact,
+        _fees(totals.base_fee), _fees(totals.blob_fee), part.exact, coverage.first, coverage.last,
     )  # fmt: skip
 
 
@@ -163,13 +168,13 @@ def _block_steps(rows: Iterable[tuple[Any, ...]], whole: BurnFrame) -> Iterator[
 
 
 def _block_step(start: UnixTime, row: tuple[Any, ...]) -> Step:
-    _, time, base_fee, burn, burn_rest, blob_gas, blob, blob_rest, blob_fee = row
-    unknown = (base_fee is not None and burn is None) or (blob_gas is not None and blob is None)
+    number, time, base_fee, burn, burn_rest, blob_gas, blob, blob_rest, blob_fee = row
+    unknown = (base_fee is not None and burn is None) or bool(blob_gas and blob is None)
     return Step(
         start, UnixTime(time), 1, 0, int(unknown),
         Wei(0) if burn is None else join_wei(burn, burn_rest),
         Wei(0) if blob is None else join_wei(blob, blob_rest),
         None if base_fee is None else Fees(base_fee, base_fee, base_fee),
         None if blob_fee is None else Fees(blob_fee, blob_fee, blob_fee),
-        exact=not unknown,
+        exact=not unknown, first=number, last=number,
     )  # fmt: skip
