@@ -22,7 +22,9 @@ from monitor.cli.supply_frames import (
     print_one,
 )
 from monitor.cli.supply_outlook import (
+    OUTLOOK_COLUMNS,
     RECORD_COLUMNS,
+    outlook_cells,
     outlook_lines,
     outlook_record,
     record_rows,
@@ -131,9 +133,10 @@ def _print_frames(db: Database, settings: Settings, since: str | None, shape: st
     if shape == "json":
         click.echo(as_json(_view_record(view)))
     elif shape == "csv":
+        whole = outlook_cells(view)
         emit(
-            EXACT_COLUMNS + ISSUANCE_COLUMNS,
-            [exact_cells(one.burn) + issuance_cells(one, view) for one in view.frames],
+            EXACT_COLUMNS + ISSUANCE_COLUMNS + OUTLOOK_COLUMNS,
+            [exact_cells(one.burn) + issuance_cells(one, view) + whole for one in view.frames],
             shape,
         )
     else:

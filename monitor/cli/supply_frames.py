@@ -138,7 +138,10 @@ def print_one(one: SupplyFrame, view: SupplyView) -> None:
         ("By the sweep", _second_words(one)),
         ("Net change", f"{net} ETH" if net != "not known" else f"not known: {unknown}"),
         ("Growth a year", _rate_words(one, view)),
-        ("Issuance burned", "-" if one.hours_burned is None else f"{one.hours_burned:,.1f} hours' worth"),
+        (
+            "Issuance burned",
+            "-" if one.hours_burned is None else f"{bound}{one.hours_burned:,.1f} hours' worth",
+        ),
         ("Base fee", _fee_words(frame.totals.base_fee)),
         ("Blob base fee", _fee_words(frame.totals.blob_fee)),
         *outlook_lines(view),

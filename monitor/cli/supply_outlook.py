@@ -144,6 +144,25 @@ def outlook_record(view: SupplyView) -> dict[str, Any]:
     }
 
 
+OUTLOOK_COLUMNS = (
+    "total_supply_low_wei", "total_supply_high_wei", "total_supply_unknown",
+    "peak_supply_wei", "peak_day", "peak_back_in_seconds", "equilibrium_supply_wei",
+    "barrier_base_fee_wei",
+)  # fmt: skip
+"""Of --csv, after the columns of a frame: the whole at the view's block, the same in every row."""
+
+
+def outlook_cells(view: SupplyView) -> tuple[str | int | None, ...]:
+    """A row of `OUTLOOK_COLUMNS`."""
+    found = outlook_record(view)
+    total, peak, barrier = found["total_supply"], found["peak"], found["barrier"]
+    return (
+        total["low_wei"], total["high_wei"], total["unknown"],
+        peak["supply_wei"], peak.get("day"), peak.get("back_in_seconds"), found["equilibrium"]["supply_wei"],
+        None if barrier is None else barrier["base_fee_wei"],
+    )  # fmt: skip
+
+
 def _total_record(outlook: Outlook) -> dict[str, Any]:
     from monitor.supply.issuance import Unknown
 

@@ -263,6 +263,15 @@ def test_the_command_line_prints_exact_strings_in_every_shape(measured: Database
     assert (shown["total_supply"]["low_wei"], shown["total_supply"]["high_wei"]) == (total, total)
     assert shown["peak"]["is_now"] is True
     assert len(shown["total_supply"]["not_counted"]) >= 3
+    (row,) = csv.DictReader(
+        ethmon(folder, "supply", "--since", "24h", "--csv", **setting).stdout.splitlines()
+    )
+    assert (row["total_supply_low_wei"], row["total_supply_high_wei"]) == (total, total)
+    assert row["peak_supply_wei"] == shown["peak"]["supply_wei"]
+    assert (row["total_supply_unknown"], row["equilibrium_supply_wei"]) == (
+        "",
+        shown["equilibrium"]["supply_wei"],
+    )
     without = json.loads(ethmon(folder, "supply", "--since", "24h", "--json").stdout)
     assert without["total_supply"]["low_wei"] is None
     assert "ETHMON_SUPPLY_ANCHOR" in without["total_supply"]["unknown"]
