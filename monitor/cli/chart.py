@@ -41,7 +41,7 @@ def since_option(default: str) -> Callable[..., Any]:
 
 @click.group()
 def chart() -> None:
-    """Draw the history as PNG or SVG: burn, supply, fees, a position, the ladder.
+    """Draw the history as PNG or SVG: burn, supply, fees, a position, the ladder, tokens.
 
     Stretches in which nothing was seen stay empty, estimates are bands, and every picture names
     the block that it is of.
@@ -117,6 +117,26 @@ def position(app: App, name: str, since: str, **picture: Any) -> None:
         write(out, draw(track(db, now, since_of(db, since, now), rules), look))
     for other in others:
         click.echo(f"also: ethmon chart position {subject_of(other.key)}", err=True)
+
+
+@chart.command()
+@click.argument("name", required=False)
+@click.option("--kind", help="Tokens of this kind, e.g. stablecoin (default: the kind with the most tokens).")
+@click.option("--of", "denomination", help="Tokens of this denomination, e.g. USD.")
+@since_option("30d")
+@picture_options
+@click.pass_obj
+def tokens(
+    app: App, name: str | None, kind: str | None, denomination: str | None, since: str, **picture: Any
+) -> None:
+    """Supply of stablecoins or tokenised assets together, and who was minted; or of the token NAME alone."""
+    from monitor.reports.charts.money import money
+    from monitor.reports.token_series import token_track
+    from monitor.store.database import open_reader
+
+    out, look = _target("tokens", **picture)
+    with open_reader(app.settings.db) as db:
+        write(out, money(token_track(db, since, name, kind, denomination), look))
 
 
 @chart.command()

@@ -42,6 +42,7 @@ CATCH_UP_S = 20.0
 DELIVER_S = 20.0
 """For what is still on its way at the end: Telegram takes a message a second."""
 STOP_WITHIN_S = 10.0
+_TOKENS_EVERY_S = 12
 _OWN_TIME_S = 12
 """Seconds between blocks that do not wait for the wall clock."""
 
@@ -81,7 +82,7 @@ def demo(minutes: float, fast: bool, keep: bool) -> None:
         Receivers(FOLDER) as receivers,
         CONSOLE.open("w", encoding="utf-8") as console,
     ):
-        WATCHLIST.write_text(watchlist(stage.cast, own_time=fast), encoding="utf-8")
+        WATCHLIST.write_text(watchlist(stage.cast, stage.market.tokens, own_time=fast), encoding="utf-8")
         stage.warm_up()
         click.echo(f"Alerts arrive in a chat at {receivers.chat_url} and an inbox at {receivers.inbox_url}")
         Show(stage, receivers, console, stop, fast=fast).run(steps, keep=keep)
@@ -131,6 +132,7 @@ class Show:
             poll_seconds=0.05 if self._fast else 0.5,
             db=DATABASE,
             watchlist=WATCHLIST,
+            token_seconds=_TOKENS_EVERY_S,
             **self._receivers.settings(),
         )
 

@@ -66,6 +66,7 @@ def _commands(database: Path) -> Iterator[str]:
     ask = "SELECT number, base_fee_wei, gas_used FROM block ORDER BY base_fee_wei DESC LIMIT 5"
     yield f"{command} --db {database} supply"
     yield f"{command} --db {database} positions"
+    yield f"{command} --db {database} tokens"
     yield f"{command} --db {database} status"
     yield f'{command} --db {database} query "{ask}"'
     yield f"{command} run        (mainnet; public endpoints, or your own in ETH_RPC_URLS)"

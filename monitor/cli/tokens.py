@@ -94,7 +94,7 @@ def _amount(value: Decimal | CannotSee) -> str | None:
 
 
 def _percent(value: Decimal | CannotSee) -> str | None:
-    return None if isinstance(value, CannotSee) else f"{value:+.2f}%"
+    return None if isinstance(value, CannotSee) else f"{value:+.2f}%".replace("-0.00%", "+0.00%")
 
 
 def _fields(line: TokenLine) -> dict[str, Cell]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from monitor.localnet.aave_v3 import ETH_FEED, FEEDS, VARIABLE_RATE, Market
@@ -17,6 +18,7 @@ LOOP_DEBT_WETH = 1_090
 SHORT_USDC = 3_000_000
 SHORT_PRICE_USD = 3_100
 """ETH above this: the short is liquidatable."""
+_DOLLARS = ("USDT", "USDC")
 _USD = 10**6
 """The smallest units of a dollar of USDT or USDC."""
 
@@ -53,7 +55,7 @@ class Move(NamedTuple):
 def fund(market: Market) -> Cast:
     """Fill the pool and give every actor its tokens. No position is open after it."""
     _, lender, whale, loop, short, liquidator, *others = market.deployer.accounts
-    for dollar in ("USDT", "USDC"):
+    for dollar in _DOLLARS:
         market.supply(dollar, lender, 10**9 * _USD)
     market.supply("WETH", lender, 10**6 * WAD)
     market.mint("WETH", whale, WHALE_WETH * WAD)
@@ -91,7 +93,7 @@ def open_positions(market: Market) -> Cast:
     return cast
 
 
-def watchlist(cast: Cast, *, own_time: bool = False) -> str:
+def watchlist(cast: Cast, tokens: Mapping[str, Contract], *, own_time: bool = False) -> str:
     """What `ethmon` is to watch here, as the text of a watchlist.toml.
 
     `own_time`: the chain does not keep to the wall clock, so the age of its head is no news.
@@ -110,8 +112,13 @@ def watchlist(cast: Cast, *, own_time: bool = False) -> str:
         f'\n[[level]]\nname = "The whale, as reported"\nprice_usd = {WHALE_PRICE_USD}\n'
         'source = "the demo\'s own story"\nalert_at = ["10%", "2%"]\n'
     )
+    money = "".join(
+        f'\n[[token]]\nname = "{name}"\naddress = "{tokens[name].address}"\nkind = "stablecoin"\n'
+        f'denomination = "USD"\nsource = "the demo\'s own market"\n'
+        for name in _DOLLARS
+    )
     clock = '\n[[rule]]\nname = "head stale"\nreading = "chain.head_age"\nabove = "2m"\nenabled = false\n'
-    return head + "".join(entries) + level + (clock if own_time else "")
+    return head + "".join(entries) + level + money + (clock if own_time else "")
 
 
 def whale_debt() -> int:

@@ -101,6 +101,18 @@ def newest_seen(db: Database, address: Address) -> SupplyRow | None:
     return None if row is None else _read(row)
 
 
+def first_seen(db: Database, addresses: Sequence[Address], since: UnixTime) -> UnixTime | None:
+    """When the first of these tokens had a supply, from `since` on; `since` itself where one had before."""
+    if any(seen_at(db, address, since) for address in addresses):
+        return since
+    row = db.row(
+        "SELECT min(block_time) FROM token_supply WHERE block_time >= ? AND supply IS NOT NULL"
+        " AND token_id IN (SELECT id FROM token WHERE address IN (SELECT value FROM json_each(?)))",
+        *(since, json.dumps(list(addresses))),
+    )
+    return None if row[0] is None else UnixTime(row[0])
+
+
 def seen_at(
     db: Database, address: Address, time: UnixTime, within_s: int = UNSEEN_AFTER_S
 ) -> SupplyRow | None:
