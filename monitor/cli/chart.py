@@ -153,6 +153,36 @@ def ladder(app: App, **picture: Any) -> None:
         write(out, draw(stored_ladder(db), look))
 
 
+@chart.command()
+@click.option(
+    "--with",
+    "others",
+    multiple=True,
+    metavar="BTC/USD|XAU/USD|NAME|FILE.csv",
+    help="A feed, a [[series]] of the watchlist, or a CSV file; up to four (default: what there is).",
+)
+@click.option("--window", default="30d", show_default=True, help="Days that one figure is over, 14d or more.")
+@click.option("--column", help="Column of a CSV file that holds the price (default: close).")
+@since_option("1y")
+@picture_options
+@click.pass_obj
+def correlation(
+    app: App, others: tuple[str, ...], window: str, column: str | None, since: str, **picture: Any
+) -> None:
+    """How ETH moved with Bitcoin, gold or your own series: closes, and rolling correlation with its interval."""
+    from monitor.comovement import Others
+    from monitor.reports.charts.correlation import correlation as draw
+    from monitor.reports.comovement import comovement, window_days
+    from monitor.store.database import open_reader
+    from monitor.watchlist import load_watchlist
+
+    out, look = _target("correlation", **picture)
+    series = load_watchlist(app.settings.watchlist).series
+    with open_reader(app.settings.db) as db:
+        found = comovement(db, others, window_days(window), since, Others(series), column=column)
+    write(out, draw(found, look))
+
+
 def _target(kind: str, out: Path | None, dark: bool, phone: bool) -> tuple[Path, Look]:
     return target(out or Path(f"{kind}.png"), dark=dark, phone=phone)
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,22 +16,17 @@ from monitor.chain.clock import SystemClock
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.reader import Reader
 from monitor.errors import CannotSee
-from monitor.localnet.anvil import Anvil, ChainSpec
-from monitor.localnet.artifacts import Contract, parse_artifact
-from monitor.localnet.deployer import Deployer
+from monitor.localnet.anvil import ChainSpec
 from monitor.protocols.rounds import PastRound, read_past
 from monitor.units import UnixTime
 from tests.support.commands import ROOT
 from tests.support.contracts import Contracts, address_of
 from tests.support.localnet import StartAnvil
+from tests.support.rounds import Rounds, deploy_proxy
 
 DAY = 86_400
 REAL = ROOT.parent / "shared" / "data" / "prices" / "chainlink_eth_usd_rounds_2023-04_2024-01.csv"
-COMPILED = Path(__file__).parents[1] / "support" / "rounds" / "compiled.json"
 FEED = address_of("proxy")
-
-Rounds = Sequence[tuple[int, int]]
-"""(answer, updated_at) from round 1 on; time 0: a hole."""
 
 
 def proxy_of(phases: Mapping[int, Rounds]) -> Contracts:
@@ -136,24 +129,6 @@ def test_a_feed_without_rounds_is_cannot_see_and_one_without_history_has_none() 
     assert contracts.run(read_past(FEED, [UnixTime(2 * DAY)], UnixTime(3 * DAY))).before == {}
 
 
-def deploy_proxy(
-    anvil: Anvil, phases: Sequence[Rounds], description: str = "ETH / USD"
-) -> tuple[Deployer, Contract]:
-    """A proxy with an aggregator a phase, on a real node."""
-    parts = msgspec.json.decode(COMPILED.read_bytes())
-    deployer = Deployer(anvil.control, lambda name: parse_artifact(msgspec.json.encode(parts[name])))
-    deployer.install_multicall3()
-    proxy = deployer.deploy("proxy")
-    for rounds in phases:
-        aggregator = deployer.deploy("aggregator", description)
-        for start in range(0, len(rounds), 300):
-            part = rounds[start : start + 300]
-            answers, times = [answer for answer, _ in part], [time for _, time in part]
-            deployer.send(aggregator, "setRounds", start + 1, answers, times)
-        deployer.send(proxy, "confirm", aggregator)
-    return deployer, proxy
-
-
 @pytest.mark.localnet
 @pytest.mark.shared
 @pytest.mark.skipif(not REAL.exists(), reason="real rounds are not part of the project")
@@ -163,7 +138,7 @@ def test_the_real_rounds_of_eth_usd_on_a_real_node(start_anvil: StartAnvil) -> N
     cut = len(rows) * 2 // 3
     anvil = start_anvil(ChainSpec(automine=True, timestamp=UnixTime(rows[-1][1] + 600)))
     # Two aggregators, the newer one reporting for some days before the proxy turns to it.
-    _, proxy = deploy_proxy(anvil, [rows[: cut + 200], rows[cut:]])
+    proxy = deploy_proxy(anvil, [rows[: cut + 200], rows[cut:]])
     days = range(rows[0][1] // DAY + 1, rows[-1][1] // DAY)
     moments = [UnixTime((day + 1) * DAY) for day in days]
     reader = Reader()

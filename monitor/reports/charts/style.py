@@ -124,13 +124,16 @@ def quiet(look: Look) -> Generator[Any]:
 class Sheet:
     """One picture: header, panels below each other on one time axis or any other, source line."""
 
-    def __init__(self, words: Words, look: Look, panels: Sequence[float] = (1,)) -> None:
+    def __init__(
+        self, words: Words, look: Look, panels: Sequence[float] = (1,), *, taller: float = 1
+    ) -> None:
         from matplotlib.figure import Figure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
 
         self.look, self.palette, self._words = look, look.palette, words
-        self.size = _PHONE if look.phone else _WIDE
-        width, height = self.size.inches
+        size = _PHONE if look.phone else _WIDE
+        width, height = size.inches[0], size.inches[1] * taller
+        self.size = size._replace(inches=(width, height))
         figure: Any = Figure(figsize=(width, height), dpi=self.size.dpi, facecolor=self.palette.ground)
         top = self._header(figure)
         foot = self.size.points * 2.0 / 72 / height
