@@ -33,8 +33,9 @@ from monitor.metrics import serve_metrics
 from monitor.notify import build_channels, start_delivery, start_telegram_commands
 from monitor.ports import Clock
 from monitor.price_history import PriceHistory
+from monitor.reload import Refused, WatchlistFile
 from monitor.repair import due, repair
-from monitor.store import events, identity, ledger
+from monitor.store import events, identity, ledger, outbox
 from monitor.store.database import Database, open_writer
 from monitor.supply.burn import burn_of
 from monitor.tick import Tick
@@ -80,6 +81,7 @@ class Daemon:
         self._repair_at = 0.0
         self._look_at = 0.0
         self._deliver = Bell()
+        self._reread = Event()
 
     def stop(self) -> None:
         """End after the tick in progress; calls that wait for a node are broken off."""
@@ -87,6 +89,11 @@ class Daemon:
         self._wake.set()
         if self._source is not None:
             self._source.abort()
+
+    def reread(self) -> None:
+        """Look at the watchlist now, not when its change has settled."""
+        self._reread.set()
+        self._wake.set()
 
     def run(self) -> None:
         """Run until stopped. Raises ConfigError, StoreError or NodeError when it cannot start."""
@@ -132,9 +139,11 @@ class Daemon:
 
     def _loop(self, db: Database, source: Endpoints, watch: Watch) -> None:
         tick = Tick(source, db, self._clock, start_blocks=self._settings.start_blocks, decide=watch.decide)
+        file = WatchlistFile(self._settings.watchlist, watch.channels)
         while not self._stopping.is_set():
             step = self._tick(tick, db)
             self._record_health(db, source)
+            self._take_up(file, db, watch)
             self._look_at_ourselves(db, watch)
             if isinstance(step, Advance) and not step.complete:
                 continue
@@ -162,6 +171,22 @@ class Daemon:
                 self._observer(step)
             return step
         return None
+
+    def _take_up(self, file: WatchlistFile, db: Database, watch: Watch) -> None:
+        """An edited watchlist, as often as we look at ourselves, or when a signal says so."""
+        if not self._reread.is_set() and self._clock.monotonic() < self._look_at:
+            return
+        found = file.look(at_once=self._reread.is_set())
+        self._reread.clear()
+        if isinstance(found, Refused):
+            log.warning("the edited watchlist is not used: %s", found.problem)
+            outbox.enqueue(db, found.message(self._clock.now()), watch.channels, self._clock.now())
+            self._deliver.set()
+        elif found is not None:
+            watch.adopt(found, self._tokens(found, watch.source.chain_id()))
+            log.info(
+                "the edited watchlist is in force: %d wallets, %d rules", len(found.wallets), len(found.rules)
+            )
 
     def _look_at_ourselves(self, db: Database, watch: Watch) -> None:
         """Rules on our own sight run by the wall clock, whether there are new blocks or not."""
@@ -272,7 +297,7 @@ def describe(block: Block) -> str:
 
 
 def handle_signals(daemon: Daemon) -> None:
-    """SIGTERM and ctrl-C end the daemon cleanly; a second one ends it at once."""
+    """SIGTERM and ctrl-C end the daemon cleanly, a second one at once; SIGHUP reads the watchlist again."""
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
@@ -280,6 +305,7 @@ def handle_signals(daemon: Daemon) -> None:
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGHUP, lambda _number, _frame: daemon.reread())
 
 
 def _summary(health: EndpointHealth) -> str:

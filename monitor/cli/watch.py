@@ -48,7 +48,7 @@ def add(app: App, address: str, name: str, alert_at: tuple[str, ...], offline: b
         document.append("wallet", tomlkit.aot())
     document["wallet"].append(entry)
     _write(path, document)
-    click.echo(f"Watching {name} in {path}. A running daemon takes it up at its next start.")
+    click.echo(f"Watching {name} in {path}. A running daemon takes it up within half a minute.")
     if not offline:
         _show(app, account)
 
@@ -97,7 +97,9 @@ def remove(app: App, who: str) -> None:
                 if not tables:
                     document.remove(kind)
                 _write(path, document)
-                click.echo(f"Removed {kind} {table.get('name')} from {path}.")
+                click.echo(
+                    f"Removed {kind} {table.get('name')} from {path}. A running daemon follows within half a minute."
+                )
                 return
     raise UsageError(f"{who} is not in {path}. `ethmon watch list` shows what is.")
 

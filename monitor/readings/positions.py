@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -63,13 +63,17 @@ def position_readings(
     for one in seen:
         name = names.get(one.key.account, one.key.account)
         found += _unseen(one, name, at) if isinstance(one, Unseen) else _seen(one, name, at, chain_id)
-    for key in gone:
+    return [*found, *ended_readings(gone, names, "the position was closed", at)]
+
+
+def ended_readings(
+    keys: Iterable[PositionKey], names: Mapping[Address, str], why: str, at: BlockStamp
+) -> Iterator[Reading]:
+    """What ends whatever is open about these positions."""
+    for key in keys:
         name = names.get(key.account, key.account)
-        found += [
-            _reading(reading, key, name, Gone("the position was closed"), at)
-            for reading in (_DISTANCE, _HEALTH)
-        ]
-    return found
+        for reading in (_DISTANCE, _HEALTH):
+            yield _reading(reading, key, name, Gone(why), at)
 
 
 def subject_of(key: PositionKey) -> str:

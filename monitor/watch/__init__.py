@@ -10,6 +10,7 @@ What cannot be read becomes "cannot see" and never stops the ledger.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +21,8 @@ from monitor.comovement import Others
 from monitor.domain import BlockRef, FeedPrice
 from monitor.lending.position import Leg, Position, PositionKey, Unseen
 from monitor.ports import Clock
-from monitor.store import incidents, last_look, ledger, positions, prices
+from monitor.readings.positions import ended_readings
+from monitor.store import incidents, last_look, ledger, outbox, positions, prices
 from monitor.store.database import Database
 from monitor.units import Address, UnixTime
 from monitor.watch.comovement import ComovementWatch
@@ -29,8 +31,11 @@ from monitor.watch.own import fork_readings, own_readings, stamp
 from monitor.watch.readings import chain_readings, net_readings, wanted_balances, watched_readings
 from monitor.watch.snapshot import Snapshot, SnapshotReader
 from monitor.watch.tokens import TokenWatch
+from monitor.watch.unmatched import Unmatched
 from monitor.watch.unread import Unread
 from monitor.watchlist import Watchlist
+
+log = logging.getLogger("ethmon")
 
 __all__ = ["Snapshot", "SnapshotReader", "Watch"]
 
@@ -58,6 +63,9 @@ class Watch:
     legs: dict[PositionKey, dict[Address, Leg]] = field(default_factory=dict[PositionKey, dict[Address, Leg]])
     """What each position has or had, as it was seen last: a debt that was repaid whole is still priced."""
 
+    left: frozenset[PositionKey] = frozenset()
+    """Positions of wallets that were taken off the list: what is open about them ends."""
+    unmatched: Unmatched = field(default_factory=Unmatched)
     comovement: ComovementWatch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,8 +78,20 @@ class Watch:
             return
         for key, legs in last_look.legs(db).items():
             self._remember(key, legs)
-        self.known = frozenset(key for key in self.legs if key.account in self.names)
+        self._part_with(frozenset(self.legs))
         self.unread.after_restart(ref for ref in ledger.recent_refs(db) if ref.number > newest)
+
+    def adopt(self, watchlist: Watchlist, tokens: TokenWatch) -> None:
+        """Go on with an edited list. Incidents of rules that are gone end by themselves."""
+        self.watchlist, self.tokens = watchlist, tokens
+        self.comovement = ComovementWatch(Others(watchlist.series))
+        self.unmatched.restart()
+        self._part_with(self.known)
+
+    def _part_with(self, keys: frozenset[PositionKey]) -> None:
+        """Of `keys`, know those that are watched; the others are not gone, only nobody's business now."""
+        self.known = frozenset(key for key in keys if key.account in self.names)
+        self.left = keys - self.known
 
     @property
     def names(self) -> dict[Address, str]:
@@ -142,10 +162,13 @@ class Watch:
             *net_readings(db, self.watchlist.rules, self.stake, block),
             *self.comovement.readings(db, self.watchlist.rules, block),
             *fork_readings(self.source, block),
+            *ended_readings(sorted(self.left), {}, "it is not watched any more", block),
             *self.tokens.write(db, snapshot, self.watchlist.rules, block),
         ]
         self._judge(db, readings, block)
-        self.last = snapshot
+        if not snapshot.blind:
+            self._say_unmatched(db, readings, block)
+        self.last, self.left = snapshot, frozenset()
         if not snapshot.blind:
             self.known = frozenset(one.key for one in snapshot.seen)
             self.unread.done(blocks)
@@ -164,6 +187,13 @@ class Watch:
         )
         if queued:
             self.on_messages(queued)
+
+    def _say_unmatched(self, db: Database, readings: Sequence[Reading], at: BlockStamp) -> None:
+        message = self.unmatched.look(self.watchlist.rules, readings, at.time)
+        if message is not None:
+            log.warning("%s: %s", message.title, message.lead)
+            outbox.enqueue(db, message, self.channels, self.clock.now())
+            self.on_messages((message,))
 
     def _remember(self, key: PositionKey, legs: Sequence[Leg]) -> None:
         self.legs.setdefault(key, {}).update((leg.token, leg) for leg in legs if leg.amount)

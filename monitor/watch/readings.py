@@ -127,10 +127,23 @@ def _events(
         name = names.get(event.key.account, event.key.account)
         where = f"{happened.log_index}:{event.kind.value}"
         reading = happenings.event_reading(
-            event, where, happened.transaction_hash, legs.get(event.key, ()), name, at, chain_id
+            event, where, happened.transaction_hash, _pricing(event.key, legs), name, at, chain_id
         )
         if reading is not None:
             yield reading
+
+
+def _pricing(key: PositionKey, legs: Mapping[PositionKey, Sequence[Leg]]) -> Sequence[Leg]:
+    """A position's own assets, else those of others on the same protocol: they have the same oracle.
+
+    What was opened and liquidated between two looks was never seen with assets of its own.
+    """
+    others = (one for other, found in legs.items() for one in found if _same_oracle(other, key))
+    return (*legs.get(key, ()), *others)
+
+
+def _same_oracle(one: PositionKey, other: PositionKey) -> bool:
+    return (one.protocol, one.market) == (other.protocol, other.market) and one != other
 
 
 def _moves(
