@@ -14,6 +14,8 @@ from monitor.errors import UsageError
 
 if TYPE_CHECKING:
     from monitor.reports.positions import PositionLine, PositionView
+    from monitor.units import Address
+    from monitor.watch.snapshot import Snapshot
     from monitor.watchlist import Wallet
 
 HEADINGS = (
@@ -30,14 +32,35 @@ HEADINGS = (
     help="As of this block: reads the node, which must be an archive.",
 )
 @click.option("--live", is_flag=True, help="Read the node now, not what the daemon stored.")
+@click.option(
+    "--if-eth",
+    "supposed",
+    multiple=True,
+    metavar="USD",
+    help="Suppose this ETH price: health and verdict there, by each protocol's own arithmetic. Several times.",
+)
 @table_options
 @click.pass_obj
-def positions(app: App, addresses: tuple[str, ...], block: int | None, live: bool, shape: str) -> None:
+def positions(
+    app: App,
+    addresses: tuple[str, ...],
+    block: int | None,
+    live: bool,
+    supposed: tuple[str, ...],
+    shape: str,
+) -> None:
     """Liquidation price of every watched position, the distance to it, and whether the node proved it.
 
     Without arguments: what the daemon saw at the newest block. With ADDRESSES: a one-off look at
     these accounts on every supported protocol, no watchlist needed.
     """
+    if supposed:
+        from monitor.cli.whatif import show, ticks_of
+
+        ticks = ticks_of(supposed)
+        snapshot, names = _snapshot(app, addresses, block, proves=False)
+        show(snapshot, names, ticks, shape)
+        return
     if addresses or block is not None or live:
         view = _read(app, addresses, block)
     else:
@@ -57,12 +80,21 @@ def positions(app: App, addresses: tuple[str, ...], block: int | None, live: boo
 
 
 def _read(app: App, addresses: Sequence[str], block: int | None) -> PositionView:
-    from monitor.cli.live import read_live
     from monitor.reports.positions import live_view
 
+    snapshot, names = _snapshot(app, addresses, block, proves=True)
+    return live_view(snapshot.at, snapshot.seen, names)
+
+
+def _snapshot(
+    app: App, addresses: Sequence[str], block: int | None, *, proves: bool
+) -> tuple[Snapshot, dict[Address, str]]:
+    """What the node says now, or at a block, and how the accounts are called."""
+    from monitor.cli.live import read_live
+
     wallets = _wallets(app, addresses)
-    snapshot = read_live(app, [wallet.address for wallet in wallets], block)
-    return live_view(snapshot.at, snapshot.seen, {wallet.address: wallet.name for wallet in wallets})
+    snapshot = read_live(app, [wallet.address for wallet in wallets], block, proves=proves)
+    return snapshot, {wallet.address: wallet.name for wallet in wallets}
 
 
 def _wallets(app: App, addresses: Sequence[str]) -> tuple[Wallet, ...]:

@@ -135,7 +135,7 @@ def _show(app: App, account: str) -> None:
 
     try:
         click.get_current_context().invoke(
-            positions, addresses=(account,), block=None, live=True, shape="table"
+            positions, addresses=(account,), block=None, live=True, supposed=(), shape="table"
         )
     except (EthmonError, click.ClickException) as error:
         click.echo(f"Its positions cannot be shown now: {error}", err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from monitor.lending.aave import Account, EMode, Market, Reserve, resolve
+from monitor.lending.aave import Account, EMode, Market, Reserve, account_data, resolve
 from monitor.lending.aave_boundary import AaveTest
 from monitor.lending.correlation import EthFeedTimesRatio, FixedPrice, OtherFeed
 from monitor.lending.outcome import LiquidatableAbove, LiquidatableBelow, Outcome
@@ -31,6 +31,11 @@ class AaveModel:
         if isinstance(self.found, LiquidatableAbove):
             return self.found.tick if self.found.other_side is None else self.found.other_side
         return first_crossing(AaveTest(resolve(self.market, self.account)), self.price)
+
+    def health_at(self, price: int) -> int | None:
+        """The pool's own health factor with the ETH feed at `price`. Raises `CannotSee`."""
+        data = account_data(resolve(self.market, self.account), price)
+        return data.health_factor if data.debt else None
 
     def replaced(self, cause: Cause, other: Model) -> AaveModel:
         """The position with the inputs of `cause` as in `other`."""

@@ -90,10 +90,18 @@ class Cause(StrEnum):
 
 
 class Model(Protocol):
-    """A position's inputs by cause, so that a change of the liquidation price can be taken apart."""
+    """A position's inputs by cause, so that they can be exchanged: another ETH price, another block's interest."""
 
     def tick(self) -> int | None:
         """The liquidation price; None where there is none. Raises `CannotSee`."""
+        ...
+
+    def health_at(self, price: int) -> int | None:
+        """The health factor, 1e18, with the protocol's ETH price at `price`, by its own arithmetic.
+
+        All else as it is. `price` in the decimals of the position's price. None without debt.
+        Raises `CannotSee`.
+        """
         ...
 
     def replaced(self, cause: Cause, other: Model) -> Model:

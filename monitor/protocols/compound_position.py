@@ -76,6 +76,11 @@ class CometModel:
         """The liquidation price in ticks of the ETH feed. Raises `CannotSee`."""
         return liquidation_tick(self.outcome())
 
+    def health_at(self, price: int) -> int | None:
+        """Weighted collateral over debt with the ETH feed at `price`. Raises `CannotSee`."""
+        answers = {**self.at.answers, self.key: price}
+        return health_factor(self.at.market, self.account, self.indices, answers)
+
     def replaced(self, cause: Cause, other: Model) -> Model:
         """The inputs of `cause` as in `other`."""
         if not isinstance(other, CometModel):

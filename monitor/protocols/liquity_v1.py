@@ -89,6 +89,11 @@ class TroveModel:
         """The liquidation price in ticks."""
         return liquidation_tick(self.outcome())
 
+    def health_at(self, price: int) -> int | None:
+        """Its ratio over the minimum with ETH at `price`."""
+        ratio = trove_maths.collateral_ratio(*self.entire, price * WAD_PER_TICK)
+        return floor_div(ratio * WAD, self.at.system.mcr) if self.entire.debt else None
+
     def replaced(self, cause: Cause, other: Model) -> Model:
         """The inputs of `cause` as in `other`; what others' liquidations change counts as a parameter."""
         if not isinstance(other, TroveModel):
@@ -179,7 +184,7 @@ class LiquityV1:
         ratio = trove_maths.collateral_ratio(*trove, price)
         if decoded(abi.CURRENT_ICR, icr, "collateral ratio") != ratio:
             raise CannotSee("the trove's collateral ratio is not reproduced")
-        found = model.outcome()
+        found, health = model.outcome(), model.health_at(at.feed.answer)
         worth, owed = (
             floor_div(amount, WAD_PER_TICK) for amount in (floor_div(trove.coll * price, WAD), trove.debt)
         )
@@ -189,7 +194,7 @@ class LiquityV1:
             debts=(Leg(self._deployment.lusd, "LUSD", trove.debt, 18, owed, follows_eth=False),),
             collateral_value=worth,
             debt_value=owed,
-            health_factor=Wad(floor_div(ratio * WAD, at.system.mcr)),
+            health_factor=None if health is None else Wad(health),
             price=price_of_feed(at.feed),
             outcome=found,
             terms=trove_maths.terms(trove, price, at.system),

@@ -42,6 +42,12 @@ class TroveV2Model:
         """The liquidation price."""
         return liquidation_tick(self.outcome())
 
+    def health_at(self, price: int) -> int | None:
+        """Its ratio over the minimum with the branch's feed at `price`."""
+        trove = self.latest
+        ratio = collateral_ratio(trove.coll, trove.debt, trove_maths.price_at(price, self.at.rate))
+        return floor_div(ratio * WAD, self.at.branch.mcr) if trove.debt else None
+
     def replaced(self, cause: Cause, other: Model) -> Model:
         """The inputs of `cause` as in `other`."""
         if not isinstance(other, TroveV2Model):
@@ -82,7 +88,7 @@ class TroveV2Model:
 def position_of(model: TroveV2Model, key: PositionKey) -> Position:
     """The row."""
     at, trove = model.at, model.latest
-    ratio = collateral_ratio(trove.coll, trove.debt, at.price_wad)
+    health = model.health_at(at.feed.answer)
     worth = floor_div(trove.coll * at.price_wad, WAD * _WAD_PER_TICK)
     owed = floor_div(trove.debt, _WAD_PER_TICK)
     found, later = model.outcome(), model.a_day_later().tick()
@@ -98,7 +104,7 @@ def position_of(model: TroveV2Model, key: PositionKey) -> Position:
         else (),
         collateral_value=worth,
         debt_value=owed,
-        health_factor=Wad(floor_div(ratio * WAD, at.branch.mcr)) if trove.debt else None,
+        health_factor=None if health is None else Wad(health),
         price=price_of_feed(at.feed),
         outcome=found,
         terms=trove_maths.terms(at.registry.penalty),

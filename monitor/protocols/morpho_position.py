@@ -96,6 +96,13 @@ class MorphoModel:
         """The liquidation price in ticks of the ETH feed. Raises `CannotSee`."""
         return liquidation_tick(self.outcome())
 
+    def health_at(self, price: int) -> int | None:
+        """By the market's own threshold, with the ETH feed of its oracle at `price`. Raises `CannotSee`."""
+        if self.market.opaque:
+            raise CannotSee("the oracle does not say what it rests on")
+        oracle = function_of(self.market.oracle).price(price)
+        return morpho.health_factor(self.market.state, self.position, oracle)
+
     def replaced(self, cause: Cause, other: Model) -> Model:
         """The inputs of `cause` as in `other`."""
         if not isinstance(other, MorphoModel):

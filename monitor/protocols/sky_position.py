@@ -81,6 +81,14 @@ class VaultModel:
         """The liquidation price of ETH in wad."""
         return liquidation_tick(self.outcome())
 
+    def health_at(self, price: int) -> int | None:
+        """Of a dripped and poked vault with ETH at `price`, wad."""
+        return maker.health_factor(self.vault, self.dripped, self._spot_at(price))
+
+    def _spot_at(self, eth_wad: int) -> int:
+        price = OsmPrice(floor_div(eth_wad * (self.at.eth_ratio or WAD), WAD), valid=True)
+        return spot_after_poke(price, self.at.around.par, self.at.ilk.mat)
+
     def replaced(self, cause: Cause, other: Model) -> Model:
         """The inputs of `cause` as in `other`."""
         if not isinstance(other, VaultModel):
@@ -106,9 +114,7 @@ class VaultModel:
 
     def unsafe_at(self, eth_wad: int) -> bool:
         """Whether a poked and dripped vault is unsafe with ETH at a price, wad."""
-        price = OsmPrice(floor_div(eth_wad * (self.at.eth_ratio or WAD), WAD), valid=True)
-        spot = spot_after_poke(price, self.at.around.par, self.at.ilk.mat)
-        return maker.is_unsafe(self.vault, self.dripped, spot)
+        return maker.is_unsafe(self.vault, self.dripped, self._spot_at(eth_wad))
 
 
 def _without_eth(found: Outcome) -> Outcome:

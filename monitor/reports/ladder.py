@@ -22,6 +22,7 @@ from monitor.lending.outcome import (
 )
 from monitor.lending.position import Position, Seen, Unseen
 from monitor.readings.positions import PROTOCOLS
+from monitor.reports.whatif import TICK_DECIMALS, liquidatable_at, outside, scaled
 from monitor.store import ledger, positions
 from monitor.store.database import Database
 from monitor.store.positions import StoredPosition
@@ -31,7 +32,6 @@ WIDTH = (40, 200)
 """Of the price now, in per cent: what a ladder covers."""
 STEPS = 40
 """A rung is about this part of the price."""
-TICK_DECIMALS = 8
 
 
 class Entry(NamedTuple):
@@ -184,26 +184,17 @@ def _stored_test(kind: str, outcome: Mapping[str, Any]) -> Callable[[int], bool]
     unit = int(outcome.get("decimals", TICK_DECIMALS))
     match kind:
         case "below":
-            return _outside(numbers["tick"], numbers.get("other_side"), unit)
+            test = outside(numbers["tick"], numbers.get("other_side"))
         case "above":
-            return _outside(numbers.get("other_side"), numbers["tick"], unit)
+            test = outside(numbers.get("other_side"), numbers["tick"])
         case "already":
             low, high = numbers["lowest"], numbers["highest"]
-            return lambda tick: low <= _scaled(tick, unit) <= high
+            return lambda tick: low <= scaled(tick, unit) <= high
         case "range":
-            return _outside(numbers["upper"], None, unit)
+            test = outside(numbers["upper"], None)
         case _:
             return None
-
-
-def _outside(low: int | None, high: int | None, unit: int) -> Callable[[int], bool]:
-    """Liquidatable at or below `low`, and at or above `high`."""
-
-    def test(tick: int) -> bool:
-        price = _scaled(tick, unit)
-        return (low is not None and price <= low) or (high is not None and price >= high)
-
-    return test
+    return lambda tick: test(scaled(tick, unit))
 
 
 def _live_entry(one: Seen, left: Counter[str]) -> Iterator[Entry]:
@@ -219,30 +210,12 @@ def _live_entry(one: Seen, left: Counter[str]) -> Iterator[Entry]:
     short = isinstance(outcome, LiquidatableAbove) or (
         isinstance(outcome, AlreadyLiquidatable) and not follows
     )
-    name = PROTOCOLS.get(one.key.protocol, one.key.protocol)
-    yield Entry(name, short, one.collateral_value, one.debt_value, _live_test(one))
-
-
-def _live_test(one: Position) -> Callable[[int], bool]:
-    """The protocol's own test where it came with the position, else the outcome that it was asked for."""
-    test, decimals = one.test, one.price.decimals
-    if test is not None:
-        return lambda tick: test.at(_scaled(tick, decimals))
-    match one.outcome:
-        case LiquidatableBelow(tick=tick, other_side=other, decimals=unit):
-            return _outside(tick, other, unit)
-        case LiquidatableAbove(tick=tick, other_side=other, decimals=unit):
-            return _outside(other, tick, unit)
-        case Range(upper=upper, decimals=unit):
-            return _outside(upper, None, unit)
-        case AlreadyLiquidatable(lowest=low, highest=high, decimals=unit):
-            return lambda tick: low <= _scaled(tick, unit) <= high
-        case _:
-            return lambda _tick: False
-
-
-def _scaled(tick: int, decimals: int) -> int:
-    return tick * 10**decimals // 10**TICK_DECIMALS
+    name, test, decimals = (
+        PROTOCOLS.get(one.key.protocol, one.key.protocol),
+        liquidatable_at(one),
+        one.price.decimals,
+    )
+    yield Entry(name, short, one.collateral_value, one.debt_value, lambda tick: test(scaled(tick, decimals)))
 
 
 def _number(text: str | None) -> int | None:

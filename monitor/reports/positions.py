@@ -137,9 +137,11 @@ def price_with_age(row: StoredPosition) -> str:
 
 def health_words(row: StoredPosition) -> str:
     """Four decimals, cut."""
-    if row.health_factor is None:
-        return "-"
-    health = int(row.health_factor)
+    return "-" if row.health_factor is None else health_text(int(row.health_factor))
+
+
+def health_text(health: int) -> str:
+    """The same, of the number itself."""
     return "∞" if health > 10**24 else f"{health // 10**18}.{health % 10**18 // 10**14:04d}"
 
 

@@ -209,3 +209,48 @@ def test_random_accounts_of_v30(aave_v30_net: AaveNet, tmp_path: Path) -> None:
 
 def test_random_accounts_of_v32(aave_v32_net: AaveNet, tmp_path: Path) -> None:
     check_crowds(aave_v32_net, tmp_path, [1, 2, 3])
+
+
+def test_supposed_prices_are_what_the_pool_says_once_they_come(net: AaveNet, tmp_path: Path) -> None:
+    """The command's health factors at prices that are not there yet, and then the pool's at those prices."""
+    weth = lower(net.market.tokens["WETH"].address)
+    mine = f'[[aave_v3]]\nchain_id = 1337\nmarket = "Mine"\npool = "{net.market.pool.address}"\nweth = "{weth}"\n'
+    (tmp_path / "own.toml").write_text(mine)
+    accounts = [lower(account) for account in net.cast[:4]]
+    prices = ["900", "1779.99999999", "$1,780.50", "2400", "5000"]
+    options = [part for price in prices for part in ("--if-eth", price)]
+    done = ethmon(
+        tmp_path, "positions", *accounts, *options, "--json",
+        ETH_RPC_URLS=net.anvil.url, ETHMON_DEPLOYMENTS="own.toml",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["hypothetical"].startswith("Hypothetical:")
+    rows = {row["account"]: row["if"] for row in told["positions"] if row["market"] == "Mine"}
+    assert set(rows) == set(accounts)
+    verdicts, feed = set(), lower(net.market.feeds["ETH"].address)
+    with pinned_head(net) as pinned:
+        for place, price in enumerate((900, 1_779.99999999, 1_780.5, 2_400, 5_000)):
+            for account in accounts:
+                tick = round(price * TICKS_PER_USD)
+                then = abi.UserAccountData(
+                    *contract_data(pinned, lower(net.market.pool.address), feed, account, tick)
+                )
+                assert rows[account][place] == {
+                    "eth_usd": f"{price:.2f}" if price != 1_779.99999999 else "1779.99999999",
+                    "liquidatable": then.health_factor < WAD,
+                    "health_factor": str(then.health_factor) if then.debt else None,
+                    "cause": "",
+                }
+                verdicts.add((account, then.health_factor < WAD))
+    assert len(verdicts) > len(accounts)
+
+
+@pytest.mark.parametrize("price", ["", "free", "nan", "inf", "-5", "0", "1e9", "1.123456789"])
+def test_a_supposed_price_that_is_none_is_refused(tmp_path: Path, price: str) -> None:
+    done = ethmon(
+        tmp_path, "positions", "0x" + "ab" * 20, "--if-eth", price, ETH_RPC_URLS="http://127.0.0.1:1"
+    )
+    assert done.returncode == 2
+    assert "--if-eth" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -24,6 +24,7 @@ from monitor.protocols.aave_v3 import AaveV3
 from monitor.units import BlockHash, BlockNumber, UnixTime
 from tests.support.aave_vectors import instances
 from tests.support.recorded_pool import ORACLE, POOL, RecordedPool, account_of, category_asset
+from tests.support.supposed import check_supposed
 
 
 @pytest.fixture(scope="module", params=[pytest.param(one, id=name) for name, one in instances()])
@@ -58,6 +59,7 @@ def test_every_account_is_reproduced_and_its_boundary_is_the_recorded_one(instan
 
 
 def check(one: Position, entry: dict[str, Any], name: str) -> None:
+    check_supposed(one)
     boundary, found = entry["boundary"], one.outcome
     if boundary["liquidatable_now"]:
         assert isinstance(found, AlreadyLiquidatable), name

@@ -30,6 +30,7 @@ from monitor.units import SECONDS_PER_DAY, Address, BlockNumber
 from tests.support import vectors
 from tests.support.contracts import REVERTED, Contracts, address_of, block_at, price_in
 from tests.support.hostile import spoil as spoil_some
+from tests.support.supposed import check_supposed
 
 MARKETS = [
     pytest.param(market, id=f"{label}-{market['name']}")
@@ -164,6 +165,7 @@ def test_every_recorded_account_becomes_its_row(fields):
             assert row is None
             continue
         assert isinstance(row, Position), row
+        check_supposed(row)
         boundary = recorded["boundary_absorb"]
         if recorded["absorb_succeeds"]:
             assert isinstance(row.outcome, AlreadyLiquidatable)

@@ -21,6 +21,7 @@ from monitor.units import WAD, BlockNumber
 from tests.support import vectors
 from tests.support.contracts import REVERTED, Contracts, address_of, block_at
 from tests.support.hostile import spoil as spoil_some
+from tests.support.supposed import check_supposed
 
 V1 = [
     pytest.param(data["constants"], scene, id=f"{label}-{number}-{scene['name']}")
@@ -89,6 +90,7 @@ def test_v1_every_recorded_trove_becomes_its_row(constants, scene, newer):
         assert row.debts[0].amount == int(recorded["entire_debt"])
         assert row.collaterals[0].amount == int(recorded["entire_coll"])
         assert row.health_factor == int(recorded["ICR"]) * WAD // int(constants["MCR"])
+        check_supposed(row, by_health=False)
         if recorded["liquidate_succeeds"]:
             assert isinstance(row.outcome, AlreadyLiquidatable)
         else:
@@ -234,6 +236,7 @@ def test_v2_every_recorded_trove_becomes_its_row(branch, scene):
         assert row.key.id == str(int(recorded["id"]) + 1000)
         assert row.debts[0].amount == int(recorded["entireDebt"])
         assert row.health_factor == int(recorded["ICR"]) * WAD // int(branch["MCR"])
+        check_supposed(row)
         if recorded["liquidate_succeeds"]:
             assert isinstance(row.outcome, AlreadyLiquidatable)
         else:

@@ -28,6 +28,7 @@ from tests.support import vectors
 from tests.support.contracts import Contracts, address_of, block_at
 from tests.support.databases import ref
 from tests.support.hostile import spoil
+from tests.support.supposed import check_supposed
 
 MARKETS = [
     pytest.param(data, market, id=f"{label}-{market['name']}")
@@ -134,6 +135,7 @@ def test_every_recorded_account_becomes_its_row(data, market):
             assert row is None
             continue
         assert isinstance(row, Position), row
+        check_supposed(row)
         boundary = account["boundary_eth_tick"]
         if account["liquidate_succeeds"]:
             assert isinstance(row.outcome, AlreadyLiquidatable)
