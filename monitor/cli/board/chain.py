@@ -18,7 +18,6 @@ from monitor.reports.supply import method_words
 from monitor.supply.blobs import GAS_PER_BLOB
 from monitor.supply.burn import burn_of
 from monitor.supply.issuance import Unknown, bounds_gwei
-from monitor.supply.total import NetChange
 from monitor.units import (
     SECONDS_PER_DAY,
     SECONDS_PER_YEAR,
@@ -48,7 +47,7 @@ def chain(board: Board, now: UnixTime, width: int) -> Section:
         *_base_fee(board, width),
         *_blob_fee(board, width),
     ]
-    return Section("Chain", lines)
+    return Section("Chain", lines, worth=3)
 
 
 def head_words(seconds: int) -> tuple[str, str]:
@@ -118,7 +117,7 @@ def burn(board: Board, width: int) -> Section:
         *flow([_frame(frame) for frame in board.status.burn], width),
         joined([drawn, Text(f"{len(burned)} blocks, from 0", DIM)], width, " "),
     ]
-    return Section("Burn", lines)
+    return Section("Burn", lines, worth=2)
 
 
 def _pace(frame: BurnFrame) -> Text:
@@ -155,32 +154,38 @@ def supply(board: Board, width: int) -> Section:
     if not board.nets:
         return Section("Net supply", [Text("nothing yet", DIM)])
     causes: dict[str, list[NetFrame]] = {}
-    items: list[list[Text]] = []
     for one in board.nets:
         if isinstance(one.net, Unknown):
             causes.setdefault(one.net.cause, []).append(one)
-        else:
-            items.append(list(_net(one, one.net, width)))
-    items += [list(_not_known(cause, frames, width)) for cause, frames in causes.items()]
-    return Section("Net supply", items=items)
+    lines = [
+        *(line for one in board.nets for line in _net(one, width)),
+        *(line for cause, frames in causes.items() for line in _not_known(cause, frames, width)),
+        *(line for one in board.nets for line in _sides(one, width)),
+    ]
+    return Section("Net supply", lines)
 
 
 def _not_known(cause: str, frames: Sequence[NetFrame], width: int) -> Iterator[Text]:
-    """Frames without a figure for the same cause, and what is known of each."""
+    """The cause once for all frames that share it."""
     names = ", ".join(one.burn.name for one in frames)
     for line in wrap(f"{names} not known: {cause}", max(width, 1)):
         yield Text(line, UNSEEN)
-    for one in frames:
-        if not isinstance(one.issuance, Unknown):
-            yield from flow([_issued(one, f"{one.burn.name} issued"), _burned(one)], width)
 
 
-def _net(one: NetFrame, net: NetChange, width: int) -> Iterator[Text]:
-    low, high = net.low_wei, net.high_wei
+def _net(one: NetFrame, width: int) -> list[Text]:
+    if isinstance(one.net, Unknown):
+        return []
+    low, high = one.net.low_wei, one.net.high_wei
     sign = "grows" if low > 0 else "shrinks" if high < 0 else "unchanged" if low == high else "either way"
     value = labelled(one.burn.name, Text(f"{interval(low, high, signed=True)} ETH", "bold"), f"  {sign}")
-    yield from flow([value, Text(method_words(one.issuance), DIM)], width)
-    yield from flow([_issued(one, "  issued"), _burned(one), *_undone(one)], width)
+    return flow([value, Text(method_words(one.issuance), DIM)], width)
+
+
+def _sides(one: NetFrame, width: int) -> list[Text]:
+    """What the net change is made of."""
+    if isinstance(one.issuance, Unknown):
+        return []
+    return flow([_issued(one, f"{one.burn.name} issued"), _burned(one), *_undone(one)], width)
 
 
 def _burned(one: NetFrame) -> Text:

@@ -32,7 +32,9 @@ FULL = 0.30
 CARD_BELOW = 76
 """Columns below which a position is two lines."""
 LEAST_BAR, MOST_BAR = 12, 44
-LEAST_NAME = 14
+LEAST_NAME, MOST_NAME = 14, 36
+WORTH = 3
+"""Positions that come before anything that is less urgent."""
 GAP = "  "
 
 
@@ -50,17 +52,18 @@ class _Column:
         return max(len(self.name), *(cell.cell_len for cell in self.cells))
 
 
-def positions(board: Board, now: UnixTime, width: int) -> Section:
-    """Nearest to liquidation first, as bars."""
-    rows = board.positions
+def positions(board: Board, now: UnixTime, width: int, most: int) -> Section:
+    """Nearest to liquidation first, as bars; `most` is what a screen can hold."""
+    rows = board.positions[:most]
+    hidden = len(board.positions) - len(rows)
     title = "Positions" + _price(board, now)
     if not rows:
         return Section(title, [_none(board)])
     lines = [text for text in (_as_of(board),) if text is not None]
     if width < CARD_BELOW:
-        return Section(title, lines, [_card(one, width) for one in rows])
+        return Section(title, lines, [_card(one, width) for one in rows], WORTH, hidden)
     table = _table(rows, width)
-    return Section(title, [*lines, table[0]], [[line] for line in table[1:]])
+    return Section(title, [*lines, table[0]], [[line] for line in table[1:]], WORTH, hidden)
 
 
 def _price(board: Board, now: UnixTime) -> str:
@@ -87,7 +90,7 @@ def _as_of(board: Board) -> Text | None:
 
 def _table(rows: Sequence[Near], width: int) -> list[Text]:
     """The head and a line for each, exactly as wide as there is room."""
-    names = _Column("position", [Text(plain(one.row.name) or one.row.account) for one in rows])
+    names = _Column("position", [fit(_name(one), MOST_NAME) for one in rows])
     fixed = [
         _Column("liquidated", [_liquidated(one) for one in rows]),
         _Column("away", [_away(one) for one in rows], right=True),
@@ -140,16 +143,20 @@ def _line(cells: Sequence[Text], columns: Sequence[_Column], widths: Sequence[in
 def _card(one: Near, width: int) -> list[Text]:
     """Two lines for a narrow screen."""
     away = _away(one) + Text(f"  {_dollars(one)}" if one.distance else "")
-    name = fit(Text(plain(one.row.name) or one.row.account, "bold"), width - away.cell_len - 2)
+    name = fit(_name(one), width - away.cell_len - 2)
     facts = joined([_liquidated(one), Text("HF ", DIM) + _health(one)], width - LEAST_BAR - 3)
     room = width - facts.cell_len - 3
     return [ends(name, away, width), ends(Text(" ") + facts, _bar(one, min(room, MOST_BAR), room), width)]
 
 
+def _name(one: Near) -> Text:
+    return Text(plain(one.row.name) or one.row.account)
+
+
 def _bar(one: Near, width: int, room: int) -> Text:
     """The distance; or in words why there is none."""
     if one.row.outcome == "already" and not one.refuted:
-        return fit(Text(" LIQUIDATABLE NOW ", "bold white on red"), room)
+        return fit(Text("LIQUIDATABLE", "bold white on red"), room)
     if one.distance is None:
         return fit(Text(_why(one), UNSEEN if one.unseen else DIM), room)
     return bar(

@@ -24,7 +24,7 @@ def draw(board: Board, now: UnixTime, width: int, height: int, notice: str = "")
     top = [_headline(board, now, width)]
     top += [fit(Text(notice, BAD), width)] if notice else []
     top += [fit(line, width) for line in sight.banners(board, now)]
-    return [*top, *_body(board, now, width).draw(height - len(top))][: max(height, 1)]
+    return [*top, *_body(board, now, width, height).draw(height - len(top))][: max(height, 1)]
 
 
 def message(text: str, now: UnixTime, width: int, height: int) -> list[Text]:
@@ -34,21 +34,21 @@ def message(text: str, now: UnixTime, width: int, height: int) -> list[Text]:
     return [head, Text(), *(fit(Text(line, BAD), width) for line in words)][: max(height, 1)]
 
 
-def full_height(board: Board, now: UnixTime, width: int) -> int:
-    """Lines that show everything."""
-    return 1 + len(list(sight.banners(board, now))) + _body(board, now, width).full
+def full_height(board: Board, now: UnixTime, width: int, most: int) -> int:
+    """Lines that show everything, `most` at the most."""
+    return min(1 + len(list(sight.banners(board, now))) + _body(board, now, width, most).full, most)
 
 
-def _body(board: Board, now: UnixTime, width: int) -> Block:
+def _body(board: Board, now: UnixTime, width: int, height: int) -> Block:
     if width >= THREE_COLUMNS:
-        return _three_columns(board, now, width)
+        return _three_columns(board, now, width, height)
     if width >= TWO_COLUMNS:
-        return _two_columns(board, now, width)
+        return _two_columns(board, now, width, height)
     return Stack(
         [
             Titled(chain.chain(board, now, width), width),
             Titled(chain.burn(board, width), width),
-            Titled(danger.positions(board, now, width), width),
+            Titled(danger.positions(board, now, width, height), width),
             Titled(chain.supply(board, width), width),
             Titled(danger.alerts(board, now, width), width),
             Titled(sight.sight(board, now, width), width),
@@ -57,7 +57,7 @@ def _body(board: Board, now: UnixTime, width: int) -> Block:
     )
 
 
-def _two_columns(board: Board, now: UnixTime, width: int) -> Block:
+def _two_columns(board: Board, now: UnixTime, width: int, height: int) -> Block:
     left, right = columns(width, 1, 1)
     flows = Stack(
         [Titled(chain.burn(board, right), right), Titled(chain.supply(board, right), right)], [_BURN, _SUPPLY]
@@ -69,14 +69,14 @@ def _two_columns(board: Board, now: UnixTime, width: int) -> Block:
     return Stack(
         [
             Beside([(ours, left), (flows, right)]),
-            Titled(danger.positions(board, now, width), width),
+            Titled(danger.positions(board, now, width, height), width),
             Titled(danger.alerts(board, now, width), width),
         ],
         [_CHAIN, _POSITIONS, _ALERTS],
     )
 
 
-def _three_columns(board: Board, now: UnixTime, width: int) -> Block:
+def _three_columns(board: Board, now: UnixTime, width: int, height: int) -> Block:
     left, middle, right = columns(width, 1, 1, 1)
     near, far = columns(width, 2, 1)
     return Stack(
@@ -88,7 +88,7 @@ def _three_columns(board: Board, now: UnixTime, width: int) -> Block:
                     (Titled(chain.supply(board, right), right), right),
                 ]
             ),
-            Titled(danger.positions(board, now, width), width),
+            Titled(danger.positions(board, now, width, height), width),
             Beside(
                 [
                     (Titled(danger.alerts(board, now, near), near), near),

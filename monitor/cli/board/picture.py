@@ -19,7 +19,7 @@ _REMOTE = re.compile(r"@font-face\s*\{[^}]*\}|<!--.*?-->", re.DOTALL)
 
 def svg(board: Board, now: UnixTime) -> str:
     """A terminal of `WIDTH` columns and as many lines as it takes."""
-    height = min(full_height(board, now, WIDTH), MOST_LINES)
+    height = full_height(board, now, WIDTH, MOST_LINES)
     console = Console(
         record=True,
         width=WIDTH,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from rich.text import Text
 
@@ -36,20 +37,26 @@ class Section:
     lines: Sequence[Text] = ()
     items: Sequence[Sequence[Text]] = ()
     """Each of one or more lines that stay together."""
+    worth: int = 1
+    """Items (without any: lines) below which it is not worth its title."""
+    hidden: int = 0
+    """Items that are not even given, because no screen of this height shows them."""
 
     @property
     def height(self) -> int:
         """Lines in full, without the title."""
-        return len(self.lines) + sum(map(len, self.items))
+        return len(self.lines) + sum(map(len, self.items)) + bool(self.hidden)
 
     @property
     def least(self) -> int:
-        """Lines below which it is not worth its title."""
-        return min(self.height, max(1, len(self.items[0])) + 1 if self.items else 1)
+        """Lines that it must have, without the title: some items, and how many more there are."""
+        if not self.items:
+            return min(self.height, self.worth)
+        return min(self.height, len(self.lines) + sum(map(len, self.items[: self.worth])) + 1)
 
     def cut(self, height: int) -> list[Text]:
         """At most `height` lines; what is left out is said."""
-        if self.height <= height:
+        if self.height <= height and not self.hidden:
             return [*self.lines, *(line for item in self.items for line in item)]
         if not self.items:
             return list(self.lines[:height])
@@ -60,7 +67,7 @@ class Section:
                 break
             kept += item
             shown += 1
-        more = Text(f"and {len(self.items) - shown} more", DIM)
+        more = Text(f"and {len(self.items) - shown + self.hidden:,} more", DIM)
         return [*kept, more][:height]
 
 
@@ -115,13 +122,9 @@ def curve(values: Sequence[int | None], width: int, style: str, *, from_zero: bo
     shown = values[max(len(values) - width, 0) :]
     known = [value for value in shown if value is not None]
     low, high = (0 if from_zero else min(known, default=0)), max(known, default=0)
-    text = Text()
-    for value in shown:
-        if value is None:
-            text.append(NOT_KNOWN, UNSEEN)
-        else:
-            text.append(_height(value, low, high), style)
-    return text
+    return _runs(
+        (NOT_KNOWN, UNSEEN) if value is None else (_height(value, low, high), style) for value in shown
+    )
 
 
 def _height(value: int, low: int, high: int) -> str:
@@ -132,13 +135,19 @@ def bar(share: float, width: int, style: str, marks: Sequence[float] = ()) -> Te
     """`share` (0 to 1) of `width` cells filled, with a tick at each of `marks` (0 to 1)."""
     eighths = min(round(max(share, 0.0) * width * 8), width * 8)
     ticks = {min(int(mark * width), width - 1) for mark in marks if 0 < mark < 1}
+    return _runs(
+        ("│", DIM if char == EMPTY else f"{style} reverse")
+        if cell in ticks
+        else (char, DIM if char == EMPTY else style)
+        for cell, char in enumerate(_cells(eighths, width))
+    )
+
+
+def _runs(cells: Iterable[tuple[str, str]]) -> Text:
+    """Characters with their styles; a style for each of them would make drawing slow."""
     text = Text()
-    for cell, char in enumerate(_cells(eighths, width)):
-        empty = char == EMPTY
-        if cell in ticks:
-            text.append("│", DIM if empty else f"{style} reverse")
-        else:
-            text.append(char, DIM if empty else style)
+    for style, run in groupby(cells, key=lambda cell: cell[1]):
+        text.append("".join(char for char, _ in run), style)
     return text
 
 

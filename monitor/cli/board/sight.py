@@ -19,7 +19,7 @@ def sight(board: Board, now: UnixTime, width: int) -> Section:
     """Endpoints, gaps, reorgs, messages on their way."""
     facts = [*_gaps(board), *_outbox(board, now), _summary(board), _reorgs(board, now)]
     endpoints = [[fit(_endpoint(one, now), width)] for one in board.status.endpoints]
-    return Section("Health", flow(facts, width), endpoints)
+    return Section("Health", flow(facts, width), endpoints, worth=0)
 
 
 def _summary(board: Board) -> Text:
@@ -36,7 +36,7 @@ def banners(board: Board, now: UnixTime) -> Iterator[Text]:
     status, run = board.status, board.last_run
     if status.daemon_pid is None:
         told = _ended(board, now)
-        yield Text(f"No daemon is running{told}: what stands here is old. Start `ethmon run`.", BAD)
+        yield Text(f"No daemon is running{told}: this is old. Start `ethmon run`.", BAD)
     trouble = status.last_event
     if trouble is not None and trouble.kind.endswith("trouble") and (run is None or trouble.at >= run.at):
         yield Text(f"Cannot see the chain for {age(max(now - trouble.at, 0))}: {plain(trouble.detail)}", BAD)
@@ -77,13 +77,13 @@ def _reorgs(board: Board, now: UnixTime) -> Text:
 
 def _outbox(board: Board, now: UnixTime) -> Iterator[Text]:
     post = board.backlog
-    parts: list[Text] = []
     if post.waiting:
         oldest = "" if post.oldest_at is None else f", oldest {age(max(now - int(post.oldest_at), 0))}"
-        parts.append(Text(f"{post.waiting} waiting{oldest}", MILD))
+        yield labelled("messages", Text(f"{post.waiting} waiting{oldest}", MILD))
     if post.dead:
-        parts.append(Text(f"{post.dead} undeliverable: see `ethmon outbox`", BAD))
-    yield labelled("messages", Text(", ").join(parts) if parts else Text("all delivered", GOOD))
+        yield labelled("messages", Text(f"{post.dead} undeliverable: see `ethmon outbox`", BAD))
+    if not post.waiting and not post.dead:
+        yield labelled("messages", Text("all delivered", GOOD))
     for name, cause in post.disabled:
         yield labelled("channel", Text(f"{plain(name)} is off", BAD), f": {plain(cause)}")
 
