@@ -63,6 +63,7 @@ def list_(app: App, shape: str) -> None:
 
     found = load_watchlist(app.settings.watchlist)
     rows = [("wallet", one.name, one.address, "") for one in found.wallets]
+    rows += [("token", one.listed.name, one.listed.address, one.listed.source) for one in found.tokens]
     rows += [("level", one.name, price_words(one.price, 8), one.source) for one in found.levels]
     rows += [
         (
@@ -89,7 +90,7 @@ def remove(app: App, who: str) -> None:
     path = app.settings.watchlist
     document = _document(path)
     wanted = who.lower()
-    for kind in ("wallet", "level", "holding"):
+    for kind in ("wallet", "token", "level", "holding"):
         tables = document.get(kind, [])
         for index, table in enumerate(tables):
             if wanted in {str(table.get("address", "")).lower(), str(table.get("name", "")).lower()}:

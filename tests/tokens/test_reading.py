@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +114,7 @@ def test_a_stored_supply_is_what_the_contract_says_at_that_block(
             said = market.deployer.read(market.tokens[name], "totalSupply", block=row.block_number)
             assert (row.units, row.decimals, row.cause) == (said, 6, "")
     units = [row.units for row in run.rows("USDT")]
-    assert [after - before for before, after in zip(units, units[1:], strict=False)] == [
+    assert [after - before for before, after in pairwise(units)] == [
         3 * MILLION,
         5 * MILLION,
     ]
