@@ -6,7 +6,7 @@ import logging
 
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.public import MAINNET, public_endpoints
-from monitor.chain.schedule import BlobFees, Findings, Mismatch, find_blob_fees
+from monitor.chain.schedule import BlobFees, Findings, Mismatch, Unknown, find_blob_fees
 from monitor.config import Settings
 from monitor.domain import BlockRef
 from monitor.errors import ConfigError, NodeError, NodeUnavailable, WrongChain
@@ -49,6 +49,8 @@ def adopt_schedule(source: Endpoints, head: BlockRef) -> Findings:
     """Price blob gas by what node and table agree on from now on, and say what is in doubt."""
     findings = find_blob_fees(source, CHAINS.get(source.chain_id()), head)
     before = source.blob_fee
+    if isinstance(findings.verdict, Unknown) and _in_doubt(before):
+        return findings  # nothing has cleared the doubt
     source.blob_fee = findings.fees
     if isinstance(findings.verdict, Mismatch) and not _in_doubt(before):
         log.error("blob burn is not published: %s", findings.verdict.cause)

@@ -11,7 +11,7 @@ from monitor.chain.quantity import int64
 from monitor.chain.rpc import Shape
 from monitor.domain import BlobSchedule
 from monitor.errors import BadAnswer
-from monitor.units import UnixTime
+from monitor.units import MAX_INT64, UnixTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +76,9 @@ def _schedule(fork: _ForkJson) -> BlobSchedule | None:
 
 
 def integer(value: int | str) -> int:
-    """A number, or a hex quantity as some nodes write it. Raises ValueError."""
-    return value if isinstance(value, int) else int64(value)
+    """A number below 2**63, or a hex quantity as some nodes write it. Raises ValueError."""
+    if isinstance(value, str):
+        return int64(value)
+    if not 0 <= value <= MAX_INT64:
+        raise ValueError("a number that is negative, or 2**63 or more")
+    return value

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import msgspec
 
@@ -26,6 +27,8 @@ from monitor.errors import BadAnswer, BlockGone, ScheduleInDoubt, Unsupported
 from monitor.supply.blobs import blob_base_fee_wei, schedule_at, schedule_doubt
 from monitor.supply.forks import Chain, fork_id
 from monitor.units import BlobGas, BlockNumber, UnixTime, Wei
+
+T = TypeVar("T")
 
 __all__ = ["Agreed", "BlobFees", "Findings", "Mismatch", "Unknown", "Verdict", "compare", "find_blob_fees"]
 
@@ -103,7 +106,10 @@ def find_blob_fees(pool: Pool, known: Chain | None, head: BlockRef) -> Findings:
 
 def _verdict(pool: Pool, fees: BlobFees, head: BlockRef) -> Verdict:
     """The node's fees are the proof; without one, a schedule that cannot be is refused."""
-    verdict = compare(pool, fees, head)
+    try:
+        verdict = compare(pool, fees, head)
+    except (BadAnswer, BlockGone, Unsupported) as error:
+        verdict = Unknown(error.problem)
     doubt = _first_doubt(fees.schedules)
     if doubt is None or (isinstance(verdict, Agreed) and verdict.telling):
         return verdict
@@ -165,7 +171,7 @@ def _fee_history(member: Member, first: int, head: BlockRef) -> dict[int, int]:
     fees = json.base_fee_per_blob_gas if json else None
     if json is None or not fees:
         return {}
-    oldest = integer(json.oldest_block)
+    oldest = _read(integer, json.oldest_block, member)
     # The extra last entry is the block to come; a zero is "before Cancun" or "do not know".
     priced = {oldest + index: _read(number, text, member) for index, text in enumerate(fees[:count])}
     return {block: fee for block, fee in priced.items() if fee}
@@ -242,8 +248,8 @@ def _parameters(schedule: BlobSchedule) -> tuple[int, int, int]:
     return schedule.target, schedule.max, schedule.base_fee_update_fraction
 
 
-def _read(parse: Callable[[str], int], text: str, member: Member) -> int:
+def _read(parse: Callable[[T], int], value: T, member: Member) -> int:
     try:
-        return parse(text)
+        return parse(value)
     except ValueError as error:
-        raise BadAnswer(member.label, f"a blob fee or excess is {error}.") from None
+        raise BadAnswer(member.label, f"a blob fee, excess or block number is {error}.") from None

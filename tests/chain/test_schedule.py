@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from monitor.chain.connect import adopt_schedule
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.schedule import Agreed, BlobFees, Findings, Mismatch, Unknown, find_blob_fees
 from monitor.domain import BlobSchedule
@@ -196,8 +197,48 @@ def test_an_unreachable_node_is_not_a_finding(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
+    "history",
+    [{"oldestBlock": "0x1null"}, {"oldestBlock": 2**70}, {"baseFeePerBlobGas": ["0x"] * 6}, "x"],
+    ids=str,
+)
+def test_a_malformed_fee_history_is_a_finding_and_no_failure(bench: Bench, history: Any) -> None:
+    def garbled(method: str, params: list[Any]) -> Any:
+        answer = bench.node(method, params)
+        if method != "eth_feeHistory":
+            return answer
+        return answer | history if isinstance(history, dict) else history
+
+    bench.charge(11_684_671)
+    bench.server.node = garbled
+    findings = bench.find()
+    assert isinstance(findings.verdict, Unknown)
+    assert bench.fee(findings) == price(11_684_671)
+
+
+def test_a_doubt_stays_until_a_fee_clears_it(bench: Bench) -> None:
+    bench.charge(5_007_716)
+    head = bench.pool.head()
+    assert isinstance(adopt_schedule(bench.pool, head).verdict, Mismatch)
+    bench.node.missing |= {"eth_feeHistory"}
+    assert isinstance(adopt_schedule(bench.pool, head).verdict, Unknown)
+    assert bench.pool.blob_fee(head.timestamp, BlobGas(EXCESS)) is None
+    bench.node.missing -= {"eth_feeHistory"}
+    bench.charge(11_684_671)
+    adopt_schedule(bench.pool, head)
+    assert bench.pool.blob_fee(head.timestamp, BlobGas(EXCESS)) == price(11_684_671)
+
+
+@pytest.mark.parametrize(
     "config",
-    [{}, {"current": None}, {"current": fork(-1, 1, 2, 3)}, {"current": {"activationTime": "zz"}}, [], "x"],
+    [
+        {},
+        {"current": None},
+        {"current": fork(-1, 1, 2, 3)},
+        {"current": fork(0, 1, 2**80, 3)},
+        {"current": {"activationTime": "zz"}},
+        [],
+        "x",
+    ],
     ids=str,
 )
 def test_a_malformed_config_is_a_note_and_the_table_is_used(bench: Bench, config: Any) -> None:
