@@ -65,6 +65,10 @@ def receipt_gas(member: Member, block: Block) -> Gas:
     Raises BadAnswer when the receipts contradict themselves or the block, BlockGone, Unsupported.
     """
     if block.row.tx_count == 0:
+        if block.row.gas_used:
+            raise BadAnswer(
+                member.label, f"block {block.ref.number} used gas, but its list of transactions is empty."
+            )
         return Gas(0)
     if member.features.get(Feature.BLOCK_RECEIPTS) is not False:
         try:

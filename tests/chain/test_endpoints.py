@@ -165,7 +165,7 @@ def test_an_unknown_chain_whose_hashes_match_is_held_to_them(net: Callable[..., 
     ("chain_id", "fork", "excused"),
     [
         (1, {}, False),
-        (1, {"blockAccessListHash": "0x" + "ab" * 32, "transactions": []}, True),
+        (1, {"blockAccessListHash": "0x" + "ab" * 32}, True),
         (1337, {}, True),
     ],
     ids=["mainnet before Amsterdam", "mainnet after it", "a chain of one's own"],
@@ -213,6 +213,14 @@ def test_after_amsterdam_the_gas_comes_from_the_receipts(net: Callable[..., Net]
     node.receipts[block["hash"]] = [5_000_000, 7_000_000, 4_000_000]
     node.missing |= missing
     assert receipt_gas(made) == 16_000_000  # and not the header's 21,000,000
+
+
+def test_a_list_of_transactions_that_was_left_out_is_no_burn_of_nothing(net: Callable[..., Net]) -> None:
+    made = net(1)
+    node = made.nodes[0]
+    node.add(child_of(node.head, blockAccessListHash="0x" + "ab" * 32, gasUsed=21_000_000, transactions=[]))
+    with pytest.raises(BadAnswer, match="its list of transactions is empty"):
+        receipt_gas(made)
 
 
 def test_a_block_without_transactions_needs_no_receipts(net: Callable[..., Net]) -> None:
