@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from monitor.chain.quantity import int64
 from monitor.chain.reply import Call, Shape, unwrap
 from monitor.errors import BadAnswer, NodeError
 from monitor.supply.pow import MAX_UNCLES, block_reward_wei, pow_issuance_wei
@@ -57,7 +58,7 @@ def _read_batch(node: BatchCaller, numbers: range, reward: Reward) -> Iterator[P
     counts = [_count(number, unwrap(text)) for number, text in zip(numbers, counted, strict=True)]
     places = [(n, index) for n, count in zip(numbers, counts, strict=True) for index in range(count)]
     calls = [Call("eth_getUncleByBlockNumberAndIndex", [hex(n), hex(index)]) for n, index in places]
-    found = [int(unwrap(uncle).number, 16) for uncle in node.batch(calls, _UNCLE)] if calls else []
+    found = [_height(unwrap(uncle).number) for uncle in node.batch(calls, _UNCLE)] if calls else []
     uncles: dict[int, tuple[BlockNumber, ...]] = {}
     for (number, _), uncle in zip(places, found, strict=True):
         uncles[number] = (*uncles.get(number, ()), BlockNumber(uncle))
@@ -72,9 +73,16 @@ def _pow_block(number: BlockNumber, uncles: tuple[BlockNumber, ...], reward: Wei
         raise BadAnswer("uncles", f"{error}.") from None
 
 
+def _height(text: str) -> int:
+    try:
+        return int64(text)
+    except ValueError as error:
+        raise BadAnswer("uncles", f"an uncle's number is {error}.") from None
+
+
 def _count(number: int, text: str) -> int:
     try:
-        count = int(text, 16)
+        count = int64(text)
     except ValueError:
         count = -1
     if not 0 <= count <= MAX_UNCLES:

@@ -121,7 +121,7 @@ def _run_uncles(
 
     chain = CHAINS.get(source.chain_id())
     merge = chain.fork("merge") if chain else None
-    if merge is None or merge.block is None:
+    if chain is None or merge is None or merge.block is None:
         raise UsageError("--uncles: where the Merge of this chain was is not known.")
     first, last = BlockNumber(max(span[0], 1)), BlockNumber(min(span[1], merge.block - 1))
     if first > last:
@@ -130,8 +130,9 @@ def _run_uncles(
     with Progress(disable=quiet) as bar:
         task = bar.add_task(f"rewards of blocks {first:,} to {last:,}", total=wanted)
         done = read_rewards(
-            source, db, first, last, cancel=cancel, progress=lambda count: bar.update(task, completed=count)
-        )
+            source, db, first, last, cancel=cancel, reward=chain.mined_wei,
+            progress=lambda count: bar.update(task, completed=count),
+        )  # fmt: skip
     found = rewards.total(db, first, last)
     click.echo(
         f"{done:,} rewards read, {wanted - done:,} left; {found.blocks:,} blocks with {found.uncles:,} uncles "

@@ -10,7 +10,8 @@ import zlib
 from dataclasses import dataclass
 
 from monitor.domain import BlobSchedule
-from monitor.units import Address, BlockNumber, UnixTime
+from monitor.supply.pow import BYZANTIUM, CONSTANTINOPLE, block_reward_wei
+from monitor.units import Address, BlockNumber, UnixTime, Wei
 
 SECONDS_PER_SLOT = 12
 SLOTS_PER_EPOCH = 32
@@ -40,6 +41,8 @@ class Chain:
     schedules: tuple[BlobSchedule, ...]
     beacon_genesis: UnixTime
     deposit_contract: Address
+    reward_cuts: tuple[BlockNumber, BlockNumber] = (BlockNumber(0), BlockNumber(0))
+    """First blocks of Byzantium and of Constantinople: which reward a mined block had."""
 
     def fork(self, name: str) -> Fork | None:
         """A fork by any of its names, upper or lower case: `merge`, `paris`, `dencun`, `cancun`."""
@@ -50,6 +53,11 @@ class Chain:
         """Activation time of a fork; None where the chain has not scheduled it."""
         fork = self.fork(name)
         return fork.time if fork else None
+
+    def mined_wei(self, number: BlockNumber) -> Wei:
+        """Reward of a proof-of-work block itself, without uncles."""
+        byzantium, constantinople = self.reward_cuts
+        return block_reward_wei(number, byzantium=byzantium, constantinople=constantinople)
 
     def is_active(self, name: str, timestamp: UnixTime) -> bool:
         """Whether a block of this time lies under the fork's rules."""
@@ -82,7 +90,7 @@ MAINNET = Chain(
     name="mainnet",
     genesis_hash="0xd4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3",
     fork_blocks=(
-        1_150_000, 1_920_000, 2_463_000, 2_675_000, 4_370_000, 7_280_000,
+        1_150_000, 1_920_000, 2_463_000, 2_675_000, BYZANTIUM, CONSTANTINOPLE,
         9_069_000, 9_200_000, 12_244_000, 12_965_000, 13_773_000, 15_050_000,
     ),
     forks=(
@@ -103,6 +111,7 @@ MAINNET = Chain(
     ),
     beacon_genesis=UnixTime(1_606_824_023),
     deposit_contract=Address("0x00000000219ab540356cbb839cbe05303d7705fa"),
+    reward_cuts=(BYZANTIUM, CONSTANTINOPLE),
 )  # fmt: skip
 
 SEPOLIA = Chain(

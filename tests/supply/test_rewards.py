@@ -18,6 +18,7 @@ from monitor.rewards import read_rewards
 from monitor.store import frames, identity, ledger, rewards
 from monitor.store.database import Database
 from monitor.supply.burn import BurnTotal
+from monitor.supply.forks import MAINNET, SEPOLIA
 from monitor.supply.issuance import Measured
 from monitor.supply.pow import block_reward_wei
 from monitor.supply.total import SupplyAnchor, TotalSupply, net_change, total_supply
@@ -82,6 +83,12 @@ def test_a_reorg_takes_rewards_back(db: Database) -> None:
     new = chain(16, 21, branch="b", parent_branch="")
     ledger.replace_branch(db, blocks[14].ref, new, 2)
     assert rewards.total(db, 1, 99).blocks == 15
+
+
+def test_a_mined_block_has_the_reward_of_its_own_chain() -> None:
+    edges = (1, 4_369_999, 4_370_000, 7_279_999, 7_280_000, 15_537_393)
+    assert [MAINNET.mined_wei(BlockNumber(number)) // ETH for number in edges] == [5, 5, 3, 3, 2, 2]
+    assert SEPOLIA.mined_wei(BlockNumber(1)) == 2 * ETH  # all forks were there from the first block on
 
 
 def test_a_reward_is_whole_gwei_or_refused(db: Database) -> None:

@@ -57,6 +57,17 @@ def test_nonsense_counts_are_a_bad_answer(text: str) -> None:
         list(read_pow_blocks(node, 1, 1))
 
 
+@pytest.mark.parametrize("text", ["", "0x", "0x1_0", "latest", "0x" + "f" * 30])
+def test_an_uncle_without_a_number_is_a_bad_answer(text: str) -> None:
+    class Vague(Archive):
+        def answer(self, method: str, params: list[str]) -> Any:
+            found = super().answer(method, params)
+            return {"number": text} if isinstance(found, dict) else found
+
+    with pytest.raises(BadAnswer, match="uncle's number"):
+        list(read_pow_blocks(Vague({13_000_000: [12_999_999]}), 13_000_000, 13_000_000))
+
+
 def test_one_failed_call_ends_the_reading() -> None:
     class Down(Archive):
         def batch(self, calls: list[Any], shape: Any) -> list[Any]:
