@@ -195,7 +195,7 @@ def load_settings(environ: Mapping[str, str] | None = None, file: Path | None = 
         raise ConfigError("--config", f"{file} does not exist.", "Write one with `ethmon init`.")
     from_file = _read_file(path) if path.is_file() else {}
     from_env = {k: v for k, v in environ.items() if _is_ours(k)}
-    raw = _resolve_files({**from_file, **from_env})
+    raw = {**_resolve_files(from_file), **_resolve_files(from_env)}
     values = {
         _attribute(name): PARSERS.get(name, one_line)(name, value) for name, value in raw.items() if value
     }

@@ -94,7 +94,7 @@ def _choice(*allowed: str) -> Callable[[str, str], str]:
 
 def _listen(name: str, text: str) -> str:
     host, _, port = text.strip().rpartition(":")
-    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+    if not host or not port.isdecimal() or not 0 <= int(port) <= 65535:
         raise ConfigError(name, "is not an address.", "Write host:port, for instance 127.0.0.1:9109.")
     return text.strip()
 

@@ -104,6 +104,14 @@ def test_secrets_come_from_files(tmp_path: Path) -> None:
     assert settings.telegram_bot_token == "123:abc"
 
 
+def test_the_environment_wins_however_the_file_gives_a_secret(tmp_path: Path) -> None:
+    secret, file = tmp_path / "token", tmp_path / "config.env"
+    secret.write_text("of the file\n")
+    file.write_text(f"TELEGRAM_BOT_TOKEN_FILE={secret}\n")
+    assert load_settings({"TELEGRAM_BOT_TOKEN": "mine"}, file).telegram_bot_token == "mine"
+    assert load_settings({}, file).telegram_bot_token == "of the file"
+
+
 @pytest.mark.parametrize("name", [setting.name for setting in SETTINGS])
 def test_no_error_or_repr_shows_a_value(name: str) -> None:
     secret = "s3cr3t-value"
