@@ -11,10 +11,7 @@ from typing import Any
 
 from alerts.channels.heartbeat import Heartbeat
 from monitor.chain.beacon_pool import BeaconNodes
-from monitor.chain.connect import adopt_schedule
 from monitor.chain.endpoints import Endpoints
-from monitor.chain.gas_rule import check_gas_rule
-from monitor.chain.verdict import Mismatch
 from monitor.config import Settings
 from monitor.deposits import read_deposit_ranges
 from monitor.digest import digest
@@ -22,6 +19,7 @@ from monitor.errors import EthmonError
 from monitor.issued import LONGEST_TAIL_S
 from monitor.ports import Clock
 from monitor.price_history import PriceHistory
+from monitor.rule_check import RuleCheck
 from monitor.sampling import take_sample
 from monitor.store import incidents, issuance, ledger, maintenance, outbox
 from monitor.store.database import open_beside
@@ -52,6 +50,7 @@ class Jobs:
     is_well: Callable[[], bool]
     """Whether the chain is seen and its head is fresh: the heartbeat's condition."""
     prices: PriceHistory = field(default_factory=PriceHistory)
+    rules: RuleCheck = field(default_factory=RuleCheck)
 
     def start(self, running: ExitStack) -> None:
         """Schedule everything; `running` ends it, and breaks off a beacon node's long answer."""
@@ -63,12 +62,14 @@ class Jobs:
         )
         scheduler.add_listener(_say_failure, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
         scheduler.add_job(self.checkpoint, "interval", seconds=CHECKPOINT_EVERY_S, id="checkpoint")
-        scheduler.add_job(self.check_rules, "interval", seconds=CHECK_RULES_EVERY_S, id="rules")
+        at_once = datetime.now(UTC)
+        scheduler.add_job(
+            self.check_rules, "interval", seconds=CHECK_RULES_EVERY_S, id="rules", next_run_time=at_once
+        )
         scheduler.add_job(self.queue_digest, "cron", hour=DIGEST_HOUR_UTC, id="digest")
         if self.settings.heartbeat_url:
             scheduler.add_job(self.beat, "interval", seconds=HEARTBEAT_EVERY_S, id="heartbeat")
         scheduler.add_job(self.read_deposits, "interval", seconds=DEPOSITS_EVERY_S, id="deposits")
-        at_once = datetime.now(UTC)
         scheduler.add_job(
             self.read_closes, "interval", seconds=CLOSES_EVERY_S, id="closes", next_run_time=at_once
         )
@@ -86,13 +87,9 @@ class Jobs:
             maintenance.checkpoint(db)
 
     def check_rules(self) -> None:
-        """Blob schedule and burn rule against what the node charged: forks come while we run."""
-        head = self.source.head()
-        adopt_schedule(self.source, head)
-        block = self.source.block_by_hash(head.hash)
-        verdict = check_gas_rule(self.source, block) if block is not None else None
-        if isinstance(verdict, Mismatch):
-            log.error("base burn is in doubt: %s", verdict.cause)
+        """Blob schedule and burn rule against what the node charged."""
+        with open_beside(self.settings.db) as db:
+            self.rules.run(db, self.source, self.clock)
 
     def queue_digest(self) -> None:
         """The daily message."""
