@@ -65,6 +65,7 @@ def _single(alert: Alert, corrected: Mapping[str, str]) -> Message:
         incidents=(alert.incident,) if bad else (),
         corrects=corrected.get(alert.corrects, ""),
         time=alert.at.time,
+        over=alert.reason.because is Because.GONE,
     )
 
 
@@ -94,7 +95,7 @@ def _item(alert: Alert) -> Item:
     if alert.transition is Transition.BLIND:
         return Item(alert.severity, alert.transition, clean(alert.name))
     facts = alert.reading.facts[:1] if alert.reading else ()
-    details = "".join(f"{fact.label} {fact.text}" for fact in facts)
+    details = "".join(f"{fact.label}: {fact.text}" for fact in facts)
     return Item(alert.severity, alert.transition, title(alert), details or lead(alert))
 
 
@@ -259,7 +260,7 @@ def _said(message: Message) -> str:
         Transition.SIGHTED: "Seen again: ",
         Transition.CORRECTED: "Corrected: ",
     }
-    return news.get(message.transition, "") + message.title
+    return ("" if message.over else news.get(message.transition, "")) + message.title
 
 
 def notice(key: str, title_text: str, text: str, severity: Severity, time: int) -> Message:

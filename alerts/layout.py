@@ -26,6 +26,7 @@ _WORDS = {
     Transition.SIGHTED: "SEEN AGAIN",
     Transition.CORRECTED: "CORRECTION",
 }
+_OVER_ICON = "⚪"
 _MAX_URL = 600
 
 
@@ -61,7 +62,7 @@ def page(dispatch: Dispatch) -> Page:
     """The whole message, not cut yet."""
     message = dispatch.message
     return Page(
-        icon=icon(message.severity, message.transition),
+        icon=_OVER_ICON if message.over else icon(message.severity, message.transition),
         word=word(message),
         title=clean(message.title, 300),
         notes=_notes(dispatch),
@@ -82,7 +83,7 @@ def icon(severity: Severity, transition: Transition) -> str:
 
 def word(message: Message) -> str:
     """`CRITICAL`, `WARNING`, `INFO`, or the news."""
-    return _WORDS.get(message.transition, message.severity.name)
+    return "OVER" if message.over else _WORDS.get(message.transition, message.severity.name)
 
 
 def _line(item: Item) -> Line:

@@ -80,6 +80,8 @@ def mail_html(dispatch: Dispatch, picture: str = "", acknowledge: str = "") -> s
 
 
 def _colour(message: Message) -> str:
+    if message.over:
+        return _NEUTRAL
     if message.transition in {Transition.RECOVERED, Transition.SIGHTED}:
         return _GOOD
     return _NEUTRAL if message.transition is Transition.CORRECTED else _COLOURS[message.severity]

@@ -386,3 +386,5 @@ class Message:
     corrects: str = ""
     """Key of the message that this one corrects."""
     time: int = 0
+    over: bool = False
+    """What it is about is no more: the end of an incident, and not for good or bad."""

@@ -39,6 +39,8 @@ class PriceLevel:
     name: str
     price: Tick
     source: str
+    side: str = ""
+    """On which side of it the danger is: below, above, or empty where that was not said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,10 @@ def _wallet(place: str, table: Mapping[str, Any]) -> Wallet:
 
 def _level(place: str, table: Mapping[str, Any]) -> PriceLevel:
     price = _amount(f"{place}: price_usd", table.get("price_usd"), TICKS_PER_USD)
-    return PriceLevel(_name(place, table), Tick(price), _text(place, table, "source"))
+    side = _text(place, table, "side")
+    if side not in {"", "below", "above"}:
+        raise ConfigError(f"{place}: side", f"{side!r} is not a side.", 'Write "below" or "above".')
+    return PriceLevel(_name(place, table), Tick(price), _text(place, table, "source"), side)
 
 
 def _holding(place: str, table: Mapping[str, Any]) -> Holding:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.errors import EthmonError
+from monitor.reports.alert_chart import draws_pictures
 from monitor.units import UnixTime
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ BLOCK_EVERY_S = 2.0
 LOOK_EVERY_S = 0.25
 CATCH_UP_S = 20.0
 DELIVER_S = 20.0
+PICTURES_S = 10.0
 """For what is still on its way at the end: Telegram takes a message a second."""
 STOP_WITHIN_S = 10.0
 _TOKENS_EVERY_S = 12
@@ -190,6 +192,10 @@ class Show:
         """Wait for the messages that are still on their way."""
         deadline = time.monotonic() + DELIVER_S
         while self._window.is_delivering() and time.monotonic() < deadline:
+            following.check()
+            time.sleep(LOOK_EVERY_S)
+        deadline = time.monotonic() + PICTURES_S
+        while draws_pictures() and self._window.awaits_pictures() and time.monotonic() < deadline:
             following.check()
             time.sleep(LOOK_EVERY_S)
 

@@ -88,6 +88,11 @@ class Window:
         """Whether a message is on its way."""
         return any(one.missed for one in self.messages())
 
+    def awaits_pictures(self) -> bool:
+        """Whether a message in the chat has not got its picture yet."""
+        db = self._open()
+        return db is not None and told.awaits_pictures(db, "telegram")
+
     def close(self) -> None:
         """Close the connection."""
         if self._db is not None:

@@ -109,7 +109,7 @@ def watchlist(cast: Cast, tokens: Mapping[str, Contract], *, own_time: bool = Fa
         for name, address, at in wallets
     )
     level = (
-        f'\n[[level]]\nname = "The whale, as reported"\nprice_usd = {WHALE_PRICE_USD}\n'
+        f'\n[[level]]\nname = "The whale, as reported"\nprice_usd = {WHALE_PRICE_USD}\nside = "below"\n'
         'source = "the demo\'s own story"\nalert_at = ["10%", "2%"]\n'
     )
     money = "".join(

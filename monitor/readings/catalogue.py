@@ -51,7 +51,7 @@ _MONEY = (
     ),
     _spec(
         "level.distance", Unit.PERCENT, _BELOW, "{value} away",
-        "how far the ETH price is from a published level", labels=("level",),
+        "how far the ETH price is from a published level", at_zero="reached", labels=("level",),
     ),
     _spec("wallet.balance", Unit.ETH, _BELOW, "holds {value}", "ETH held by the wallet", labels=("wallet",)),
     _spec(
@@ -160,7 +160,9 @@ _ENTRIES = {
     "wallet": EntryTable(
         ("name", "address", "source"), (Shorthand("alert_at", "position.distance", "wallet"),)
     ),
-    "level": EntryTable(("name", "price_usd", "source"), (Shorthand("alert_at", "level.distance", "level"),)),
+    "level": EntryTable(
+        ("name", "price_usd", "side", "source"), (Shorthand("alert_at", "level.distance", "level"),)
+    ),
     "holding": EntryTable(
         ("name", "eth", "cost_usd", "source"), (Shorthand("alert_at_loss_usd", "holding.loss", "holding"),)
     ),

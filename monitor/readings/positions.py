@@ -45,6 +45,8 @@ PROTOCOLS = {
 }
 """Names for people, by adapter key."""
 
+FAR = 5
+"""An end of a liquidatable stretch so many times away is no price that anybody waits for."""
 _DISTANCE, _HEALTH = "position.distance", "position.health_factor"
 
 
@@ -200,12 +202,21 @@ def _liquidation_words(position: Position) -> str:
                 f"soft between {price_words(upper, price.decimals)} and {price_words(lower, price.decimals)}"
             )
         case AlreadyLiquidatable(lowest=lowest, highest=highest):
-            return f"liquidatable now, from {price_words(lowest, price.decimals)} to {price_words(highest, price.decimals)}"
+            return f"liquidatable now; {_stretch(lowest, highest, price.answer, price.decimals)}"
         case NeverByEth(reason=reason, what_else=what_else):
             return f"never by the ETH price: {reason.value}" + (f"; {what_else}" if what_else else "")
         case Insensitive(ratio_drop=drop, carry_days=carry):
             eaten = "" if carry is None else f", or after {days(carry)} at the present rates"
             return f"not by the ETH price; by a ratio drop of {drop:.2%}{eaten}"
+
+
+def _stretch(lowest: int, highest: int, price: int, decimals: int) -> str:
+    """Where it is liquidatable: an end that is a multiple away is where the search ended."""
+    if lowest * FAR < price <= highest:
+        return f"at or below {price_words(highest, decimals)}"
+    if lowest <= price and highest > price * FAR:
+        return f"at or above {price_words(lowest, decimals)}"
+    return f"from {price_words(lowest, decimals)} to {price_words(highest, decimals)}"
 
 
 def _side(legs: Sequence[Leg], value: int | None) -> str:

@@ -12,21 +12,27 @@ from monitor.units import TICKS_PER_USD, WEI_PER_ETH
 
 
 def level_reading(
-    name: str, price_tick: int, source: str, feed: FeedPrice | CannotSee, at: BlockStamp
+    name: str, price_tick: int, source: str, feed: FeedPrice | CannotSee, at: BlockStamp, side: str = ""
 ) -> Reading:
-    """How far the feed's ETH price is above or below a published level, in percent of the price."""
+    """How far the feed's ETH price is from a published level, in percent of the price.
+
+    `side` says where the danger is, `below` or `above` the level; there the distance is 0. Without
+    it the distance counts on both sides, and grows again when the price has gone through.
+    """
     labels, subject = {"level": name}, f"level:{name}"
     if isinstance(feed, CannotSee):
         return Reading("level.distance", subject, name, feed, at, labels)
     price = _usd(feed)
     level = Decimal(price_tick) / TICKS_PER_USD
+    where = "below" if level < price else "above"
     facts = [
-        Fact("Published level", f"{dollars(level)}, {dollars(abs(price - level))} away"),
+        Fact("Published level", f"{dollars(level)}, {dollars(abs(price - level))} {where} the price"),
         *_price_facts(feed, at),
         *([Fact("Source", source)] if source else []),
         Fact("Note", "reported by others, not read on chain"),
     ]
-    distance = abs(price - level) * 100 / price
+    beyond = (side == "below" and price <= level) or (side == "above" and price >= level)
+    distance = Decimal(0) if beyond else abs(price - level) * 100 / price
     return Reading("level.distance", subject, name, distance, at, labels, facts=tuple(facts))
 
 

@@ -33,6 +33,11 @@ _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "MPLCONFIGDIR", "XDG_CACHE_HOME
 
 class ChartRenderer:
     """Draws what messages ask for from the history in `database`; None where that is not possible.
+def draws_pictures() -> bool:
+    """Whether the extra is installed."""
+    return find_spec("matplotlib") is not None
+
+
 
     Threads may share it: one picture is drawn at a time, and the same one once.
     """
@@ -47,7 +52,7 @@ class ChartRenderer:
     def __call__(self, request: ChartRequest) -> bytes | None:
         """A PNG for a phone."""
         subject = request.arguments.get("subject", "")
-        if request.kind != "position" or not subject or find_spec("matplotlib") is None:
+        if request.kind != "position" or not subject or not draws_pictures():
             return None
         asked = {"subject": subject, "block": request.arguments.get("block", "")}
         line = json.dumps({**self._paths, **asked}).encode() + b"\n"

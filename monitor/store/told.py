@@ -40,6 +40,16 @@ def count(db: Database) -> int:
     return db.row("SELECT count(*) FROM alert")[0]
 
 
+def awaits_pictures(db: Database, channel: str) -> bool:
+    """Whether a delivered message of the channel could still get its picture."""
+    found = db.row(
+        "SELECT 1 FROM outbox WHERE channel = ? AND state = 'delivered'"
+        " AND json_extract(message, '$.chart.kind') IS NOT NULL AND json_extract(receipt, '$.photo') IS NULL LIMIT 1",
+        channel,
+    )
+    return found is not None
+
+
 class SentMessage(NamedTuple):
     """A message and where it went."""
 

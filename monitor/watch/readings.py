@@ -108,7 +108,7 @@ def _burn(db: Database, window_s: int, at: BlockStamp) -> chain.WindowBurn:
 def reported_readings(watchlist: Watchlist, eth: FeedPrice | CannotSee, at: BlockStamp) -> Iterator[Reading]:
     """Of what somebody published, against the ETH/USD feed."""
     for level in watchlist.levels:
-        yield level_reading(level.name, level.price, level.source, eth, at)
+        yield level_reading(level.name, level.price, level.source, eth, at, level.side)
     for one in watchlist.holdings:
         yield from holding_readings(
             one.name, one.amount_wei, (one.cost_low, one.cost_high), one.source, eth, at
