@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from monitor.errors import StoreBusy, StoreFull
 from monitor.store.faults import SETTING
+
+LOOKS_END_WITHIN_S = (0.0, 0.02, 0.1)
+"""Pauses before each try at the lock."""
 
 
 class FileLock:
@@ -31,15 +35,13 @@ class FileLock:
         self._acquire(database)
 
     def _acquire(self, database: Path) -> None:
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _taken(self._descriptor):
             holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip()
             os.close(self._descriptor)
             by = f"process {holder}" if holder.isdigit() else "another process"
             raise StoreBusy(
                 f"{SETTING}: {database} is in use by {by}. Stop that ethmon, or use another file."
-            ) from None
+            )
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
@@ -48,6 +50,18 @@ class FileLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _taken(descriptor: int) -> bool:
+    """Whether the lock is ours now. Who only looks (`holder`) has it for microseconds: not a daemon yet."""
+    for pause in LOOKS_END_WITHIN_S:
+        time.sleep(pause)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue
+        return True
+    return False
 
 
 def holder(database: Path) -> str | None:

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from monitor.reports.board.content import Wishes
 from monitor.reports.board.reader import AGAIN_AFTER_S, BoardReader
 from monitor.store import ledger
 from monitor.store.database import open_beside, open_writer
-from monitor.store.lock import FileLock
+from monitor.store.lock import FileLock, holder
 from monitor.units import UnixTime
 from tests.support.busy_database import HEAD, NOW, fill
 from tests.support.commands import ROOT, ethmon, started
@@ -183,6 +184,23 @@ def test_the_reader_notices_that_the_daemon_came_and_went(path: Path) -> None:
         assert reader.look(NOW).status.daemon_pid == str(os.getpid())
         lock.release()
         assert reader.look(NOW).status.daemon_pid is None
+
+
+def test_who_only_looks_keeps_no_daemon_from_starting(path: Path) -> None:
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.0005):
+            holder(path)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(1_000):
+            FileLock(path).release()
+    finally:
+        done.set()
+        looking.join()
 
 
 def test_the_reader_follows_a_file_that_was_put_in_the_place(path: Path, template: Path) -> None:
