@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import signal
@@ -168,6 +169,7 @@ class Anvil:
     def freeze(self) -> None:
         """Hang: the node takes connections and never answers, until `thaw`."""
         self._process.send_signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)  # the signal takes a moment to arrive
 
     def thaw(self) -> None:
         """Go on after `freeze`."""

@@ -133,13 +133,11 @@ def test_a_node_that_hangs_is_left_for_one_that_answers(
     start_anvil: Callable[[ChainSpec], Anvil],
 ) -> None:
     first, second = start_anvil(ChainSpec()), start_anvil(ChainSpec())
-    with Endpoints([first.url, second.url], clock=SystemClock(), chain_id=1337, timeout_s=1) as pool:
+    # Long enough for a live node on a busy machine; the hanging one has stopped for certain.
+    with Endpoints([first.url, second.url], clock=SystemClock(), chain_id=1337, timeout_s=5) as pool:
         pool.head()
         first.freeze()
-        for _ in range(50):  # the signal takes a moment to arrive
-            assert pool.head().number == 0
-            if pool.health()[1].in_use:
-                break
+        assert pool.head().number == 0
         assert [health.in_use for health in pool.health()] == [False, True]
         first.thaw()
         first.stop()
