@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import subprocess
-import tempfile
-from pathlib import Path
-
 import click
 
 from monitor.cli import App
@@ -22,25 +16,36 @@ from monitor.errors import UsageError
     help="Address to listen on. Anybody who reaches it can read everything.",
 )
 @click.option(
-    "--port", default=8001, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on."
+    "--port",
+    default=8001,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option("--base-url", default="/", show_default=True, help="Path under which a proxy shows the site.")
+@click.option(
+    "--name", "names", multiple=True, help="Host name by which a proxy asks (others are refused); repeatable."
 )
 @click.pass_obj
-def serve(app: App, host: str, port: int) -> int:
+def serve(app: App, host: str, port: int, base_url: str, names: tuple[str, ...]) -> int:
     """Show the database in a browser: tables, facets, canned queries, dashboards (Datasette).
 
     Read-only, safe next to a running daemon. Ctrl-C ends it.
     """
-    from monitor.reports.pages.site import command, metadata
+    from monitor.reports.pages import server
     from monitor.store.database import open_reader
 
+    if not base_url.startswith("/"):
+        raise UsageError(f"--base-url: {base_url} is not a path. Start it with /, as in /ethmon/.")
     open_reader(app.settings.db).close()
-    if importlib.util.find_spec("datasette") is None:
-        raise UsageError("Datasette is not installed: pip install 'ethmon[serve]'.")
-    with tempfile.TemporaryDirectory(prefix="ethmon-serve-") as folder:
-        file = Path(folder) / "metadata.json"
-        file.write_text(json.dumps(metadata(app.settings.db)))
-        click.echo(f"http://{host}:{port}/-/dashboards   (ctrl-C ends it)")
-        try:
-            return subprocess.run(command(app.settings.db, file, host, port), check=False).returncode  # noqa: S603 (our own interpreter)
-        except KeyboardInterrupt:
-            return 0
+    base_url = base_url.rstrip("/") + "/"
+    site = server.application(server.Site(app.settings.db, app.settings.stake, base_url, names))
+    with server.listen(host, port) as listening:
+        if not server.is_loopback(host):
+            click.echo(
+                f"Warning: everybody who reaches {host} can read this database, without a password.", err=True
+            )
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{shown}:{listening.getsockname()[1]}{base_url}"
+        server.serve(site, listening, lambda: click.echo(f"{address}   (ctrl-C ends it)"))
+    return 0

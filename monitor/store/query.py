@@ -29,9 +29,9 @@ _ALLOWED_ACTIONS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_R
 _ALLOWED_PRAGMAS = {
     "table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo",
     "foreign_key_list", "database_list", "function_list", "compile_options", "collation_list",
-    "user_version", "application_id", "page_count", "page_size", "freelist_count",
+    "user_version", "application_id", "page_count", "page_size", "freelist_count", "schema_version",
 }  # fmt: skip
-_SETTING_PRAGMAS = {"user_version", "application_id", "page_count", "page_size"}
+_SETTING_PRAGMAS = {"user_version", "application_id", "page_count", "page_size", "schema_version"}
 """Fine to read; with an argument they would set."""
 _REFUSED_FUNCTIONS = {"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer", "sqlite_log"}
 
@@ -47,26 +47,27 @@ class QueryResult:
     truncated: bool
 
 
+def fence(connection: sqlite3.Connection) -> None:
+    """Let only reads of this one file pass on `connection`, and only values and queries of a sane size."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, _LARGEST_SQL)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    _declare_tables(connection)
+    connection.set_authorizer(_authorize)
+
+
 def run(path: Path, sql: str, *, row_limit: int = 10_000, time_limit_s: float = 10.0) -> QueryResult:
     """Answer one SELECT (or WITH, VALUES, EXPLAIN, read-only PRAGMA) from the database at `path`.
 
     Raises `UsageError` for SQL that is wrong, refused or over a limit, `StoreError` for the file.
     """
     with open_reader(path) as db:
-        _fence(db.connection, time_limit_s)
+        fence(db.connection)
+        db.connection.set_progress_handler(_deadline(time_limit_s), _STEPS_BETWEEN_CHECKS)
         try:
             return _answer(db, sql, row_limit)
         except sqlite3.Error as error:
             raise _explained(error, db, time_limit_s) from error
-
-
-def _fence(connection: sqlite3.Connection, time_limit_s: float) -> None:
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, _LARGEST_SQL)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-    _declare_tables(connection)
-    connection.set_authorizer(_authorize)
-    connection.set_progress_handler(_deadline(time_limit_s), _STEPS_BETWEEN_CHECKS)
 
 
 def _declare_tables(connection: sqlite3.Connection) -> None:

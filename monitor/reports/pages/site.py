@@ -1,69 +1,48 @@
-"""The Datasette site of one database: its metadata, and the command that serves it."""
+"""The Datasette site of one database: names, limits, metadata. Data only."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from monitor.reports.pages.dashboards import dashboards
 from monitor.reports.pages.queries import QUERIES
+from monitor.reports.pages.tables import TABLES, described
 
-TIME_LIMIT_MS = 3_000
+DATABASE = "ethmon"
+"""In every address, whatever the file is called."""
+TIME_LIMIT_MS = 2_000
 ROW_LIMIT = 5_000
+SETTINGS: dict[str, Any] = {
+    "sql_time_limit_ms": TIME_LIMIT_MS,
+    "max_returned_rows": ROW_LIMIT,
+    "num_sql_threads": 4,
+    "default_page_size": 50,
+    "default_facet_size": 12,
+    "facet_time_limit_ms": 100,
+    "suggest_facets": False,  # it tries every column: seconds on a long history
+    "truncate_cells_html": 90,
+    "max_csv_mb": 100,
+    "allow_download": False,
+    "default_cache_ttl": 0,  # the file is being written: a reload shows what is new
+}
+"""Of Datasette."""
 
-TABLES = {
-    "block": "A block as the chain gives it; burn_* columns are computed, exact.",
-    "rollup_hour": "Sums over the stored blocks of an hour.",
-    "rollup_day": "Sums over the stored blocks of a day.",
-    "gap": "What could not be read, and why.",
-    "reorg": "Branches that were replaced.",
-    "position_now": "Positions as the newest block shows them.",
-    "position": "The history of positions.",
-    "position_move": "Why liquidation prices moved.",
-    "position_event": "What owners and liquidators did.",
-    "price": "Answers of price feeds.",
-    "alert": "What was told.",
-    "outbox": "Messages and their fate.",
-    "issuance_sample": "Balances of the consensus layer.",
-}
-FACETS = {
-    "position": ["name", "market", "outcome"],
-    "position_event": ["kind", "market"],
-    "position_move": ["cause"],
-    "alert": ["rule", "severity", "transition"],
-    "outbox": ["channel", "state"],
-    "gap": ["kind"],
-}
+__all__ = ["DATABASE", "ROW_LIMIT", "SETTINGS", "TABLES", "TIME_LIMIT_MS", "metadata"]
 
 
 def metadata(database: Path) -> dict[str, Any]:
-    """Datasette's metadata.json for `database`."""
-    name = database.stem
-    tables = {
-        table: {"description": what, **({"facets": FACETS[table]} if table in FACETS else {})}
-        for table, what in TABLES.items()
-    }
-    queries = {one.name: {"title": one.title, "sql": one.sql} for one in QUERIES}
+    """Datasette's metadata for `database`."""
+    queries = {one.name: {"title": one.title, "description": one.what, "sql": one.sql} for one in QUERIES}
     return {
         "title": "ethmon",
         "description": "Is ETH inflating or being burned, and at what price does this whale get liquidated?",
-        "databases": {name: {"tables": tables, "queries": queries}},
-        "plugins": {"datasette-dashboards": dashboards(name)},
+        "databases": {
+            DATABASE: {
+                "description": f"{database.name}, read-only",
+                "tables": described(),
+                "queries": queries,
+            }
+        },
+        "plugins": {"datasette-dashboards": dashboards(DATABASE)},
     }
-
-
-def command(database: Path, metadata_file: Path, host: str, port: int) -> list[str]:
-    """What to run. Datasette opens the file read-only and refuses everything but SELECT."""
-    settings = {
-        "sql_time_limit_ms": TIME_LIMIT_MS,
-        "max_returned_rows": ROW_LIMIT,
-        "facet_time_limit_ms": 500,
-        "allow_download": 0,
-        "allow_csv_stream": 1,
-    }
-    flags = [text for key, value in settings.items() for text in ("--setting", key, str(value))]
-    return [
-        sys.executable, "-m", "datasette", "serve", str(database),
-        "--metadata", str(metadata_file), "--host", host, "--port", str(port), *flags,
-    ]  # fmt: skip
