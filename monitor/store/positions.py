@@ -157,7 +157,7 @@ def history(db: Database, key: PositionKey, since: UnixTime) -> tuple[StoredPosi
     """Rows of one position from `since` on, oldest first."""
     rows = db.rows(
         f"SELECT {', '.join(COLUMNS)} FROM position WHERE account = ? AND protocol = ? AND market = ?"
-        " AND position_id = ? AND block_time >= ? ORDER BY block_number, id",
+        " AND position_id = ? AND block_time >= ? ORDER BY block_time, id",
         *(key.account, key.protocol, key.market, key.id, since),
     )
     return tuple(stored(row) for row in rows)
@@ -196,7 +196,7 @@ def price_at(db: Database, key: PositionKey, since: UnixTime) -> int | None:
     """The first liquidation price of the history from `since` on; None where there is none."""
     row = db.row(
         "SELECT liquidation_price FROM position WHERE account = ? AND protocol = ? AND market = ?"
-        " AND position_id = ? AND block_time >= ? AND liquidation_price IS NOT NULL ORDER BY block_number, id LIMIT 1",
+        " AND position_id = ? AND block_time >= ? AND liquidation_usd IS NOT NULL ORDER BY block_time, id LIMIT 1",
         *(key.account, key.protocol, key.market, key.id, since),
     )
     return int(row[0]) if row else None

@@ -217,6 +217,7 @@ MIGRATIONS: tuple[Callable[[Any], None], ...] = (
     issuance_tables.payouts,
     token_tables.tokens,
     price_tables.closes_and_correlations,
+    position_tables.positions_by_time,
 )
 VERSION = len(MIGRATIONS)
 """Kept in `PRAGMA user_version`, set in the transaction of each migration."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 from alerts.model import Rule
@@ -15,6 +14,7 @@ from monitor.readings.positions import subject_of
 from monitor.reports.alert_levels import AlertLevel, levels_of
 from monitor.store import identity, ledger, positions
 from monitor.store.database import Database
+from monitor.store.outline import outline
 from monitor.store.positions import StoredPosition
 from monitor.supply import frames
 from monitor.supply.forks import CHAINS
@@ -58,15 +58,8 @@ class Track:
     points: Sequence[Point]
     happenings: Sequence[Happening]
     levels: Sequence[AlertLevel]
-
-    @property
-    def holes(self) -> list[tuple[UnixTime, UnixTime]]:
-        """Stretches without a row: the position was not seen."""
-        return [
-            (one.time, after.time)
-            for one, after in pairwise(self.points)
-            if after.time - one.time > UNSEEN_AFTER_S
-        ]
+    holes: Sequence[tuple[UnixTime, UnixTime]]
+    """Stretches without a row: the position was not seen."""
 
     @property
     def short(self) -> bool:
@@ -75,14 +68,18 @@ class Track:
 
 
 def track(db: Database, now: StoredPosition, since: UnixTime, rules: Sequence[Rule] = ()) -> Track:
-    """The rows of one position from `since` up to `now`, which is at the end."""
-    rows = [row for row in positions.history(db, now.key, since) if row.block_number < now.block_number]
+    """The rows of one position from `since` up to `now`, which is at the end; a long time in outline."""
+    rows, holes = outline(db, now.key, since, now.block_time, UNSEEN_AFTER_S)
+    points = [_point(row) for row in (*rows, now) if row.outcome != "unseen"]
+    if rows and points[-1].time - rows[-1].block_time > UNSEEN_AFTER_S:
+        holes = (*holes, (rows[-1].block_time, points[-1].time))
     return Track(
         now,
         ledger.recent_ref(db, now.block_number),
-        [_point(row) for row in (*rows, now) if row.outcome != "unseen"],
+        points,
         [one for one in _happenings(db, now.key, since) if one.time <= now.block_time],
         list(levels_of(rules, now)),
+        holes,
     )
 
 
