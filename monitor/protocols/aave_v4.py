@@ -16,8 +16,6 @@ from monitor.domain import BlockRef
 from monitor.errors import CannotSee
 from monitor.lending.outcome import (
     AlreadyLiquidatable,
-    LiquidatableAbove,
-    LiquidatableBelow,
     NeverByEth,
     NeverReason,
     Outcome,
@@ -27,27 +25,23 @@ from monitor.lending.position import (
     Position,
     PositionEvent,
     PositionKey,
-    Proof,
-    ProofState,
     Seen,
     Unseen,
 )
 from monitor.protocols.aave_v3_deployments import ETH_FEEDS
-from monitor.protocols.asked import Found, Question, classified, search
-from monitor.protocols.asking import Presence, decoded
+from monitor.protocols.asked import Found, Question, all_at_once, classified, eth_usd, search
+from monitor.protocols.asking import Presence, decoded, sound
 from monitor.protocols.base import (
     Answer,
     Check,
     EventFilter,
     EventLog,
     Reading,
-    Substitute,
     View,
     attempt,
     together,
 )
-from monitor.protocols.feed_stub import constant_feed
-from monitor.protocols.feeds import FeedAnswer, price_of_feed, read_feeds
+from monitor.protocols.feeds import FeedAnswer, price_of_feed
 from monitor.units import RAY, TICKS_PER_USD, WAD, Address, Wad, floor_div
 
 _KINDS: Final = {
@@ -116,10 +110,7 @@ class AaveV4:
         return seen
 
     def _rows(self, held: dict[tuple[Spoke, Address], abi.AccountData]) -> Reading[list[Seen]]:
-        feeds = yield from read_feeds(self._feeds)
-        eth = next(
-            (feed for feed in feeds.values() if isinstance(feed, FeedAnswer) and feed.answer > 0), None
-        )
+        eth = yield from attempt(eth_usd(self._feeds))
         readings: list[Reading[Any]] = [attempt(self._row(*place, data, eth)) for place, data in held.items()]
         rows = yield from together(readings)
         return [
@@ -128,10 +119,9 @@ class AaveV4:
         ]
 
     def _row(
-        self, spoke: Spoke, account: Address, data: abi.AccountData, eth: FeedAnswer | None
+        self, spoke: Spoke, account: Address, data: abi.AccountData, feed: FeedAnswer | CannotSee
     ) -> Reading[Position]:
-        if eth is None:
-            raise CannotSee("no ETH/USD feed of this chain answers")
+        eth = sound(feed)
         found = yield from self._searched(spoke, account, data, eth)
         now = data.health_factor < WAD and data.debt_value_ray > 0
         if isinstance(found.outcome, AlreadyLiquidatable) != now:
@@ -148,7 +138,7 @@ class AaveV4:
             outcome=_outcome(found, data, eth.answer),
             notes=("found by asking the spoke at supposed prices",) if owes else (),
             rule="the spoke's own account data",
-            proof=_proof(found),
+            proof=found.proof,
         )
 
     def _searched(
@@ -156,26 +146,16 @@ class AaveV4:
     ) -> Reading[Found]:
         if not data.debt_value_ray:
             return Found(None, {})
-        question = Question(View(spoke.address, abi.ACCOUNT_DATA.encode(account)), self._feeds, _unhealthy)
-        return (yield from search(question, eth.answer))
+        return (yield from search(self._question(spoke, account), eth.answer))
 
     def checks(self, position: Position) -> Sequence[Check]:
         """The same question again on both sides, for a proof that is asked for anew."""
-        outcome = position.outcome
-        if not isinstance(outcome, LiquidatableBelow | LiquidatableAbove):
-            return []
         spoke = next(one for one in self._spokes if one.name == position.key.market)
-        view = View(spoke.address, abi.ACCOUNT_DATA.encode(position.key.account))
-        safe = outcome.tick + (1 if isinstance(outcome, LiquidatableBelow) else -1)
-        return [
-            Check(
-                view,
-                {feed: Substitute(code=constant_feed(tick)) for feed in self._feeds},
-                _unhealthy,
-                expected,
-            )
-            for tick, expected in ((outcome.tick, True), (safe, False))
-        ]
+        return self._question(spoke, position.key.account).sides(position.outcome)
+
+    def _question(self, spoke: Spoke, account: Address) -> Question:
+        view = View(spoke.address, abi.ACCOUNT_DATA.encode(account))
+        return Question(view, all_at_once(self._feeds), _unhealthy)
 
     def event_filter(self) -> EventFilter:
         """Supplies, withdrawals and borrowings."""
@@ -215,12 +195,6 @@ def _outcome(found: Found, data: abi.AccountData, price: int) -> Outcome:
 
 def _health(answer: Answer) -> int:
     return decoded(abi.ACCOUNT_DATA, answer, "account data at a supposed price").health_factor
-
-
-def _proof(found: Found) -> Proof:
-    if isinstance(found.outcome, LiquidatableBelow | LiquidatableAbove):
-        return Proof(ProofState.PROVED)
-    return Proof(ProofState.NOT_PROVED, "there is no price to prove")
 
 
 def adapters(chain_id: int, own: Sequence[Spoke] = (), eth_feeds: Collection[Address] = ()) -> list[AaveV4]:

@@ -11,10 +11,10 @@ proved is that nothing lies between the samples of the first look.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from monitor.errors import CannotSee
 from monitor.lending.outcome import (
@@ -27,10 +27,15 @@ from monitor.lending.outcome import (
     NeverReason,
     Outcome,
 )
+from monitor.lending.position import Proof, ProofState
 from monitor.lending.solver import DEFAULT_RANGE, PriceRange
-from monitor.protocols.base import Answer, Ask, Reading, Supposed, View
+from monitor.protocols.base import Answer, Ask, Check, Reading, Substitute, Supposed, View
 from monitor.protocols.feed_stub import constant_feed
+from monitor.protocols.feeds import FeedAnswer, read_feeds
 from monitor.units import WAD, Address
+
+Stubs: TypeAlias = tuple[tuple[Address, bytes], ...]
+"""Runtime code by the address that it is put at."""
 
 SAMPLES_PER_TENFOLD: Final = 6
 STEADY: Final = 10**6
@@ -44,15 +49,39 @@ class Question:
     """A view of a contract that tells whether an account is liquidatable, under any ETH price."""
 
     view: View
-    feeds: tuple[Address, ...]
-    """Every ETH/USD feed that the contract may read: all are set to the same price."""
+    stubs: Callable[[int], Stubs]
+    """What stands in the place of which feeds while ETH is at a tick."""
     liquidatable: Callable[[Answer], bool]
     """Raises `CannotSee` for an answer that means nothing."""
 
     def at(self, tick: int) -> Supposed:
         """The question with ETH at `tick`."""
+        return Supposed(self.view, self.stubs(tick))
+
+    def sides(self, outcome: Outcome) -> list[Check]:
+        """The question at a liquidation price and one tick on the safe side, for a proof asked for anew."""
+        if not isinstance(outcome, LiquidatableBelow | LiquidatableAbove):
+            return []
+        safe = outcome.tick + (1 if isinstance(outcome, LiquidatableBelow) else -1)
+        return [
+            Check(
+                self.view,
+                {feed: Substitute(code=code) for feed, code in self.stubs(tick)},
+                self.liquidatable,
+                expected,
+            )
+            for tick, expected in ((outcome.tick, True), (safe, False))
+        ]
+
+
+def all_at_once(feeds: Collection[Address]) -> Callable[[int], Stubs]:
+    """Every ETH/USD feed that the contract may read, set to the same price."""
+
+    def stubs(tick: int) -> Stubs:
         code = constant_feed(tick)
-        return Supposed(self.view, tuple((feed, code) for feed in self.feeds))
+        return tuple((feed, code) for feed in feeds)
+
+    return stubs
 
 
 class Found(NamedTuple):
@@ -60,6 +89,13 @@ class Found(NamedTuple):
 
     outcome: LiquidatableBelow | LiquidatableAbove | AlreadyLiquidatable | None
     told: Mapping[int, Answer]
+
+    @property
+    def proof(self) -> Proof:
+        """Both sides of a price that was found were answered by the contract itself."""
+        if isinstance(self.outcome, LiquidatableBelow | LiquidatableAbove):
+            return Proof(ProofState.PROVED)
+        return Proof(ProofState.NOT_PROVED, "there is no price to prove")
 
     @property
     def moves(self) -> bool:
@@ -73,6 +109,15 @@ class Found(NamedTuple):
         ticks = sorted(self.told)
         place = ticks.index(price)
         return self.told[ticks[place - 1]], self.told[ticks[place + 1]]
+
+
+def eth_usd(addresses: Sequence[Address]) -> Reading[FeedAnswer]:
+    """The first of the chain's ETH/USD feeds that answers. Raises `CannotSee`."""
+    feeds = yield from read_feeds(addresses)
+    for feed in feeds.values():
+        if isinstance(feed, FeedAnswer) and feed.answer > 0:
+            return feed
+    raise CannotSee("no ETH/USD feed of this chain answers")
 
 
 def search(question: Question, price: int, within: PriceRange = DEFAULT_RANGE) -> Reading[Found]:

@@ -7,26 +7,25 @@ of price adapters and LTVs that ramp in time, so `accountLiquidity` is asked ins
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from contracts_abi import euler as abi
 from contracts_abi.interface import AbiError
 from monitor.domain import BlockRef
 from monitor.errors import CannotSee
-from monitor.lending.outcome import AlreadyLiquidatable, LiquidatableAbove, LiquidatableBelow
+from monitor.lending.outcome import AlreadyLiquidatable
 from monitor.lending.position import (
     EventKind,
     Leg,
     Position,
     PositionEvent,
     PositionKey,
-    Proof,
-    ProofState,
     Seen,
     Unseen,
 )
 from monitor.protocols.aave_v3_deployments import ETH_FEEDS
-from monitor.protocols.asked import Found, Question, classified, search
+from monitor.protocols.asked import Found, Question, all_at_once, classified, eth_usd, search
 from monitor.protocols.asking import decoded, sound
 from monitor.protocols.base import (
     Answer,
@@ -34,14 +33,12 @@ from monitor.protocols.base import (
     EventFilter,
     EventLog,
     Reading,
-    Substitute,
     View,
     attempt,
     together,
 )
-from monitor.protocols.euler_v2_places import SubAccount, SubAccountBook, sub_account
-from monitor.protocols.feed_stub import constant_feed
-from monitor.protocols.feeds import FeedAnswer, price_of_feed, read_feeds
+from monitor.protocols.euler_v2_places import SubAccount, SubAccountBook
+from monitor.protocols.feeds import FeedAnswer, price_of_feed
 from monitor.protocols.tokens import Token, TokenBook
 from monitor.units import TICKS_PER_USD, WAD, Address, Wad, floor_div
 
@@ -76,10 +73,7 @@ class EulerV2:
         places = [place for account in accounts for place in self._book.of(account)]
         if not places:
             return unseen
-        feeds = yield from read_feeds(self._feeds)
-        eth = next(
-            (feed for feed in feeds.values() if isinstance(feed, FeedAnswer) and feed.answer > 0), None
-        )
+        eth = yield from attempt(eth_usd(self._feeds))
         readings: list[Reading[Any]] = [attempt(self._row(place, eth)) for place in places]
         rows = yield from together(readings)
         return unseen + [
@@ -88,14 +82,14 @@ class EulerV2:
             if row is not None
         ]
 
-    def _row(self, place: SubAccount, eth: FeedAnswer | None) -> Reading[Position | None]:
+    def _row(self, place: SubAccount, feed: FeedAnswer | CannotSee) -> Reading[Position | None]:
         """Raises `CannotSee`. None: nothing is owed any more."""
-        view = View(place.vault, abi.LIQUIDITY.encode(place.address, True))  # noqa: FBT003 - the liquidation LTVs
+        question = self._question(place)
         answers = yield [
             View(place.vault, abi.DEBT_OF.encode(place.address)),
             View(place.vault, abi.ASSET.encode()),
             View(place.vault, abi.UNIT.encode()),
-            view,
+            question.view,
         ]
         owed = decoded(abi.DEBT_OF, answers[0], "debt")
         if not owed:
@@ -103,11 +97,10 @@ class EulerV2:
         asset = Address(decoded(abi.ASSET, answers[1], "the vault's asset"))
         unit = decoded(abi.UNIT, answers[2], "the vault's unit of account")
         now = decoded(abi.LIQUIDITY, answers[3], "liquidity of the account")
-        if eth is None:
-            raise CannotSee("no ETH/USD feed of this chain answers")
+        eth = sound(feed)
         tokens = yield from self._tokens.read([asset])
         collaterals = yield from self._collaterals(place)
-        found = yield from search(Question(view, self._feeds, _violates), eth.answer)
+        found = yield from search(question, eth.answer)
         if isinstance(found.outcome, AlreadyLiquidatable) != _is_violation(now):
             raise CannotSee("the vault's answer under an overridden feed is not its own answer")
         in_dollars = unit == abi.US_DOLLAR
@@ -140,7 +133,7 @@ class EulerV2:
                 amount,
                 token.decimals,
                 None,
-                follows_eth=token.symbol.upper().endswith("ETH"),
+                follows_eth=False,
             )
             for asset, amount, token in zip(
                 assets, amounts, (sound(tokens[asset]) for asset in assets), strict=True
@@ -156,13 +149,14 @@ class EulerV2:
         collaterals: tuple[Leg, ...],
         debt: _Debt,
     ) -> Position:
-        proved = isinstance(found.outcome, LiquidatableBelow | LiquidatableAbove)
-        token = debt.token
+        token, (below, above) = debt.token, map(_health, found.around(eth.answer))
+        # What follows ETH is not told by symbols but by what the vault says when ETH moves.
+        long, short = below < above, below > above
         return Position(
             key=self._key(place),
-            collaterals=collaterals,
+            collaterals=tuple(replace(leg, follows_eth=long) for leg in collaterals),
             debts=(
-                Leg(token.address, token.symbol, debt.amount, token.decimals, debt.value, follows_eth=False),
+                Leg(token.address, token.symbol, debt.amount, token.decimals, debt.value, follows_eth=short),
             ),
             collateral_value=None,
             debt_value=debt.value,
@@ -171,29 +165,17 @@ class EulerV2:
             outcome=classified(found, eth.answer, _health),
             notes=(f"sub-account {place.number}", "found by asking the vault at supposed prices"),
             rule="the vault's own liquidity, at liquidation LTVs",
-            proof=Proof(ProofState.PROVED)
-            if proved
-            else Proof(ProofState.NOT_PROVED, "there is no price to prove"),
+            proof=found.proof,
         )
 
     def checks(self, position: Position) -> Sequence[Check]:
         """The same question again on both sides."""
-        outcome = position.outcome
-        if not isinstance(outcome, LiquidatableBelow | LiquidatableAbove):
-            return []
-        vault, number = Address(position.key.market), int(position.key.id)
-        account = sub_account(position.key.account, number)
-        view = View(vault, abi.LIQUIDITY.encode(account, True))  # noqa: FBT003 - the liquidation LTVs
-        safe = outcome.tick + (1 if isinstance(outcome, LiquidatableBelow) else -1)
-        return [
-            Check(
-                view,
-                {feed: Substitute(code=constant_feed(tick)) for feed in self._feeds},
-                _violates,
-                expected,
-            )
-            for tick, expected in ((outcome.tick, True), (safe, False))
-        ]
+        place = SubAccount(position.key.account, int(position.key.id), Address(position.key.market))
+        return self._question(place).sides(position.outcome)
+
+    def _question(self, place: SubAccount) -> Question:
+        view = View(place.vault, abi.LIQUIDITY.encode(place.address, True))  # noqa: FBT003 - the liquidation LTVs
+        return Question(view, all_at_once(self._feeds), _violates)
 
     def event_filter(self) -> EventFilter:
         """Borrowings, repayments and liquidations at the vaults that watched accounts owe to."""

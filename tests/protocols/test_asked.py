@@ -25,7 +25,7 @@ from monitor.lending.solver import DEFAULT_RANGE
 from monitor.protocols.aave_v3 import AaveV3
 from monitor.protocols.aave_v3_deployments import Deployment
 from monitor.protocols.aave_v4 import AaveV4, Spoke
-from monitor.protocols.asked import Question, search
+from monitor.protocols.asked import Question, all_at_once, search
 from monitor.protocols.base import EventLog, Refusal, View
 from monitor.units import MAX_UINT256, WAD, Address, BlockNumber
 from tests.support.contracts import Contracts, address_of, block_at
@@ -36,7 +36,7 @@ PRICE = 2400 * 10**8
 
 def asked(liquidatable, price=PRICE):
     contracts = Contracts(supposing=lambda view, feeds: liquidatable(feeds[FEED]).to_bytes(32))
-    question = Question(View(SPOKE, b"hf"), (FEED,), lambda answer: bool(int.from_bytes(answer)))
+    question = Question(View(SPOKE, b"hf"), all_at_once((FEED,)), lambda answer: bool(int.from_bytes(answer)))
     return contracts, contracts.run(search(question, price))
 
 
@@ -169,7 +169,9 @@ def test_aaves_own_bytecode_gives_the_price_that_our_arithmetic_gives(aave_v30_n
             return aave_v3.USER_ACCOUNT_DATA.decode(answer).health_factor < WAD
 
         view = View(pool, aave_v3.USER_ACCOUNT_DATA.encode(one.key.account))
-        found = reader.run(pinned, search(Question(view, (one.price.source,), unhealthy), one.price.answer))
+        found = reader.run(
+            pinned, search(Question(view, all_at_once((one.price.source,)), unhealthy), one.price.answer)
+        )
         assert type(found.outcome) is type(one.outcome)
         assert found.outcome.tick == one.outcome.tick
     endpoints.close()
