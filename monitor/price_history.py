@@ -3,7 +3,8 @@
     missing days --read_past--> price_close --+--> correlation (for SQL; readings and charts compute their own)
                           the user's CSV -----+
 
-A year of three feeds is some 35 batches of Multicall3 calls, a day that has just ended about ten;
+With 11,000 rounds a feed (measured), the 120 days of a new database are 18 round trips with 26 eth_calls, a day that
+has just ended is 9, a year about 60;
 nothing is asked for days that are stored.
 """
 

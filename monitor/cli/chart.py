@@ -181,6 +181,8 @@ def correlation(
     with open_reader(app.settings.db) as db:
         found = comovement(db, others, window_days(window), since, Others(series), column=column)
     write(out, draw(found, look))
+    for cause in found.left_out.values():
+        click.echo(f"left out: {cause}", err=True)
 
 
 def _target(kind: str, out: Path | None, dark: bool, phone: bool) -> tuple[Path, Look]:

@@ -30,7 +30,7 @@ def report(app: App, since: str, out: Path) -> None:
     from monitor.store.database import open_reader
     from monitor.watchlist import load_watchlist
 
-    rules = load_watchlist(app.settings.watchlist).rules
+    watchlist = load_watchlist(app.settings.watchlist)
     with open_reader(app.settings.db) as db:
-        content = gather(db, since, app.settings.stake, rules)
+        content = gather(db, since, app.settings.stake, watchlist.rules, watchlist.series)
     write(out, page(content).encode())

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from alerts.model import BlockStamp, CannotSee, ChartRequest, Fact, Reading
 from monitor.macro.correlation import Change, Correlation
+from monitor.units import SECONDS_PER_DAY
 
 KEY, CHANGE_KEY = "price.correlation", "price.correlation_change"
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -22,7 +23,7 @@ def correlation_reading(
     if isinstance(found, str) or found.value is None:
         return _reading(KEY, other, window_s, CannotSee(cause), at)
     facts = (Fact("95 % interval", _interval(found)), _closes(found.day, source))
-    return _reading(KEY, other, window_s, _decimal(found.value), at, facts)
+    return _reading(KEY, other, window_s, _decimal(found.value), at, facts, str(found.day))
 
 
 def change_reading(other: str, window_s: int, found: Change | str, at: BlockStamp, source: str) -> Reading:
@@ -37,7 +38,7 @@ def change_reading(other: str, window_s: int, found: Change | str, at: BlockStam
         Fact("Difference", f"{abs(found.surprise):.1f} standard errors: {beyond} (95 %)"),
         _closes(found.now.day, source),
     )
-    return _reading(CHANGE_KEY, other, window_s, _decimal(found.value), at, facts)
+    return _reading(CHANGE_KEY, other, window_s, _decimal(found.value), at, facts, str(found.now.day))
 
 
 def _reading(
@@ -47,10 +48,11 @@ def _reading(
     value: Decimal | CannotSee,
     at: BlockStamp,
     facts: tuple[Fact, ...] = (),
+    day: str = "",
 ) -> Reading:
-    days = window_s // 86_400
+    days = window_s // SECONDS_PER_DAY
     alt = f"Rolling correlation of ETH with {other} over {days} days"
-    chart = ChartRequest("correlation", {"with": other, "days": str(days), "block": str(at.number)}, alt)
+    chart = ChartRequest("correlation", {"with": other, "days": str(days), "day": day}, alt)
     name = f"ETH with {other} over {days} days"
     subject = f"{other}:{days}d"
     return Reading(

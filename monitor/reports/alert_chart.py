@@ -1,4 +1,4 @@
-"""The picture in a message about a position: the price that counts, and where it liquidates.
+"""The picture in a message: a position's price and where it liquidates, or how ETH moved with another price.
 
     delivery thread --JSON line--> `monitor.reports.chart_process` --PNG--> the message
 
@@ -27,17 +27,19 @@ TIMEOUT_S = 7.0
 LARGEST = 5_000_000
 REMEMBERED = 4
 """Pictures kept for the next channel that asks for the same."""
+ABOUT = {"position": "subject", "correlation": "with"}
+"""Kinds of pictures, and the argument that none can do without."""
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 """Of the environment: the settings hold secrets, which a picture does not need."""
 
 
-class ChartRenderer:
-    """Draws what messages ask for from the history in `database`; None where that is not possible.
 def draws_pictures() -> bool:
     """Whether the extra is installed."""
     return find_spec("matplotlib") is not None
 
 
+class ChartRenderer:
+    """Draws what messages ask for from the history in `database`; None where that is not possible.
 
     Threads may share it: one picture is drawn at a time, and the same one once.
     """

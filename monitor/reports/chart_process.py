@@ -34,8 +34,12 @@ def answer(line: bytes) -> bytes:
     """One picture; empty where it cannot be drawn."""
     try:
         request: dict[str, Any] = json.loads(line)
-        block = int(request["block"]) if request["block"] else None
-        return draw(Path(request["database"]), Path(request["watchlist"]), request["subject"], block)
+        database, watchlist = Path(request["database"]), Path(request["watchlist"])
+        if request["kind"] == "correlation":
+            until = int(request["day"]) if request.get("day") else None
+            return draw_correlation(database, watchlist, request["with"], int(request["days"]), until)
+        block = int(request["block"]) if request.get("block") else None
+        return draw(database, watchlist, request["subject"], block)
     except (EthmonError, ValueError, KeyError) as error:
         sys.stderr.write(f"{error}\n")
         return b""
@@ -60,6 +64,25 @@ def draw(database: Path, watchlist: Path, subject: str, block: int | None = None
     if len(found.points) < 2:
         raise EthmonError("the position was seen once: nothing to draw")
     return position(found, Look(phone=True))
+
+
+def draw_correlation(
+    database: Path, watchlist: Path, other: str, days: int, until: int | None = None
+) -> bytes:
+    """How ETH moved with one series in the half year up to the day `until`, for a phone.
+
+    Raises EthmonError where nothing is known.
+    """
+    from monitor.comovement import Others
+    from monitor.reports.charts.correlation import correlation
+    from monitor.reports.charts.style import Look
+    from monitor.reports.comovement import comovement
+    from monitor.store.database import open_reader
+    from monitor.watchlist import load_watchlist
+
+    others = Others(load_watchlist(watchlist).series)
+    with open_reader(database) as db:
+        return correlation(comovement(db, [other], days, "180d", others, until=until), Look(phone=True))
 
 
 def _rules(watchlist: Path) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,9 +16,10 @@ from monitor.store import closes, identity, ledger
 from monitor.store.database import Database
 from monitor.supply import frames
 from monitor.supply.forks import CHAINS
-from monitor.units import SECONDS_PER_DAY, BlockNumber
+from monitor.units import SECONDS_PER_DAY, BlockNumber, UnixTime
 
 MOST_PANELS = 4
+CHAINLINK = "Chainlink"
 DEFAULT = ("BTC/USD", "XAU/USD")
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -49,6 +50,8 @@ class Comovement:
     last: int
     eth: Closes
     pairs: Sequence[Pair]
+    left_out: Mapping[str, str]
+    """Series that nobody asked for by name and that could not be read, and why."""
     at: BlockRef | None
     read_at: BlockNumber | None
     """The finalized block that the newest stored rounds are of; None: answers as they were seen."""
@@ -93,14 +96,18 @@ def comovement(
         first = min((frames.parse(since, chain, before).start + 1) // SECONDS_PER_DAY, last)
         eth = feed_closes(db, ETH, before)
         pairs: list[Pair] = []
+        left_out: dict[str, str] = {}
         for name in names:
-            if is_file(name, known):
-                pairs.append(_pair(name, f"{Path(name).name}, as given", closes_of_file(Path(name), column), eth, days, (first, last)))  # fmt: skip
+            try:
+                theirs, source = _closes(db, name, known, others, column, before)
+            except EthmonError as error:
+                if wanted:
+                    raise
+                left_out[name] = str(error)
             else:
-                pairs.append(_pair(name, _source(name, others), others.closes(db, name, before), eth, days, (first, last)))  # fmt: skip
-        found = Comovement(
-            days, first, last, _cut(eth, first, last), pairs, ledger.cursor(db), closes.newest_block(db)
-        )
+                pairs.append(_pair(name, source, theirs, eth, days, (first, last)))
+        shown, at = _cut(eth, first, last), ledger.cursor(db)
+        found = Comovement(days, first, last, shown, pairs, left_out, at, closes.newest_block(db))
     _refuse_unknown(found)
     return found
 
@@ -114,9 +121,15 @@ def _default(known: Sequence[str], others: Others) -> list[str]:
     return names[:MOST_PANELS]
 
 
-def _source(name: str, others: Others) -> str:
+def _closes(
+    db: Database, name: str, known: Sequence[str], others: Others, column: str | None, before: UnixTime
+) -> tuple[Closes, str]:
+    """Of one series, and where they are from."""
+    if is_file(name, known):
+        return closes_of_file(Path(name), column), f"{Path(name).name}, as given"
     one = next((one for one in others.series if one.name == name), None)
-    return "Chainlink" if one is None else f"{one.source or one.file.name}, as given"
+    source = CHAINLINK if one is None else f"{one.source or one.file.name}, as given"
+    return others.closes(db, name, before), source
 
 
 def _pair(name: str, source: str, theirs: Closes, eth: Closes, days: int, span: tuple[int, int]) -> Pair:

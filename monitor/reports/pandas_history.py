@@ -11,10 +11,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from monitor.comovement import eth_with, feed_closes, now
 from monitor.domain import ListedToken
 from monitor.errors import UsageError
 from monitor.readings.money import tokens_of
 from monitor.reports.burn import BurnFrame, burn_series
+from monitor.reports.comovement import window_days
 from monitor.reports.supply import method_words, supply_series
 from monitor.reports.supply_frame import SupplyFrame
 from monitor.reports.tokens import span_of
@@ -23,7 +25,8 @@ from monitor.store.database import Database, open_reader
 from monitor.store.history import Period
 from monitor.store.tokens import SupplyRow
 from monitor.supply.issuance import Unknown, bounds_gwei
-from monitor.units import WEI_PER_ETH, WEI_PER_GWEI
+from monitor.units import SECONDS_PER_DAY, WEI_PER_ETH, WEI_PER_GWEI
+from monitor.watchlist import load_watchlist
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,6 +110,31 @@ class History:
             rows = [_supply_of_token(row) for row in tokens.rows_of_listed(db, start, end, name)]
         return _frame(rows, "start", _TOKEN_COLUMNS)
 
+    def closes(self, feed: str = "ETH/USD") -> pd.DataFrame:
+        """A feed at the end of each UTC day, from its own rounds where they were read: usd.
+
+        The index is the midnight that ends the day. Days without an answer of their own are absent.
+        """
+        with open_reader(self._path) as db:
+            found = feed_closes(db, feed, now(db))
+        return _frame([{"end": _end(day), "usd": usd} for day, usd in found.items()], "end", ["end", "usd"])
+
+    def correlation(
+        self, other: str, window: str = "30d", column: str | None = None, watchlist: str | Path | None = None
+    ) -> pd.DataFrame:
+        """Rolling correlation of ETH/USD with `other`: a feed, a CSV file, or a [[series]] of `watchlist`.
+
+        Columns: r (Pearson's, of log returns of daily closes over the window that ends at the index), its 95 %
+        interval low_95 and high_95, returns (how many are behind it), cause (why r is None). All without a unit.
+        Raises EthmonError where no price of a feed is stored, UsageError for what is not understood.
+        """
+        series = () if watchlist is None else load_watchlist(Path(watchlist)).series
+        found = eth_with(self._path, other, window_days(window), column, series)
+        names = ["end", "r", "low_95", "high_95", "returns", "cause"]
+        return _frame(
+            [dict(zip(names, (_end(one.day), *one[1:]), strict=True)) for one in found], "end", names
+        )
+
     def alerts(self) -> pd.DataFrame:
         """What was told: rule, name, transition, severity (0 info, 1 warning, 2 critical), title, at_block."""
         return self._query(
@@ -140,6 +168,10 @@ class History:
             names = [column[0] for column in cursor.description]
             rows = [dict(zip(names, row, strict=True)) for row in cursor]
         return _frame(rows, index, names)
+
+
+def _end(day: int) -> int:
+    return (day + 1) * SECONDS_PER_DAY
 
 
 def _period(by: str) -> Period:

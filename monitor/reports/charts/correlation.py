@@ -8,7 +8,7 @@ from typing import Any
 from monitor.macro.correlation import LONGEST_STEP_DAYS, Correlation
 from monitor.reports.charts.style import Look, Sheet, Words, days, quiet, ticks
 from monitor.reports.charts.wording import compact
-from monitor.reports.comovement import Closes, Comovement, Pair
+from monitor.reports.comovement import CHAINLINK, Closes, Comovement, Pair
 from monitor.units import SECONDS_PER_DAY
 
 NAN = float("nan")
@@ -31,8 +31,8 @@ def _words(found: Comovement) -> Words:
     told = [f"{pair.other} {pair.newest.value:.2f}" for pair in found.pairs if pair.newest]
     title = f"ETH correlation over {found.window_days} days: {', '.join(told)}"
     read = "" if found.read_at is None else f", rounds as of block {found.read_at:,}"
-    given = [f"{pair.other}: {pair.source}" for pair in found.pairs if pair.source != "Chainlink"]
-    sources = "; ".join([f"Feeds: Chainlink{read}", *given])
+    given = [f"{pair.other}: {pair.source}" for pair in found.pairs if pair.source != CHAINLINK]
+    sources = "; ".join([f"Feeds: {CHAINLINK}{read}", *given])
     method = f"Pearson's r of daily log returns (UTC closes) in the {found.window_days} days up to each day, an estimate with its 95 % interval"
     return Words(title, f"{method} · {sources}", found.at)
 

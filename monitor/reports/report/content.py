@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from alerts.model import Rule
+from monitor.comovement import Others
 from monitor.domain import BlockRef
+from monitor.errors import EthmonError
 from monitor.reports.charts.steps import NetStep, Steps, net_steps, steps
 from monitor.reports.charts.track import Track, track
+from monitor.reports.comovement import Comovement, comovement
 from monitor.reports.ladder import LadderView, stored_ladder
 from monitor.reports.positions import PositionView, stored_view
 from monitor.reports.supply import SupplyFrame, SupplyView, supply_view
@@ -19,6 +22,7 @@ from monitor.store.gaps import GapRecord
 from monitor.store.history import ReorgRecord, all_gaps, open_gaps, reorgs
 from monitor.supply.forks import CHAINS
 from monitor.units import UnixTime
+from monitor.watchlist import Series
 
 MOST_ALERTS = 200
 MOST_TRACKS = 12
@@ -43,6 +47,8 @@ class Content:
     gaps: Sequence[GapRecord]
     """Of blocks in the frame, closed ones too."""
     reorgs: Sequence[ReorgRecord]
+    comovement: Comovement | None
+    """Of the year up to the newest close; None where no correlation is known."""
 
     @property
     def frame(self) -> SupplyFrame:
@@ -50,7 +56,13 @@ class Content:
         return self.supply.frames[0]
 
 
-def gather(db: Database, since: str, stake: tuple[int, int] | None, rules: Sequence[Rule]) -> Content:
+def gather(
+    db: Database,
+    since: str,
+    stake: tuple[int, int] | None,
+    rules: Sequence[Rule],
+    series: Sequence[Series] = (),
+) -> Content:
     """Everything of the frame that `since` names. Raises UsageError, StoreError."""
     with db.snapshot():
         found = steps(db, since)
@@ -72,7 +84,16 @@ def gather(db: Database, since: str, stake: tuple[int, int] | None, rules: Seque
             alerts=[row for row in incidents.history(db, MOST_ALERTS) if row[0] > start],
             gaps=_gaps(db, found),
             reorgs=[record for record in reorgs(db) if record.at > start],
+            comovement=_comovement(db, series),
         )
+
+
+def _comovement(db: Database, series: Sequence[Series]) -> Comovement | None:
+    """Of whatever is there: nobody has to have other prices."""
+    try:
+        return comovement(db, (), 30, "1y", Others(series))
+    except EthmonError:
+        return None
 
 
 def _gaps(db: Database, found: Steps) -> list[GapRecord]:

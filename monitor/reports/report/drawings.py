@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-from monitor.reports.charts import ladder, position, supply
+from monitor.reports.charts import correlation, ladder, position, supply
 from monitor.reports.charts.style import DARK, LIGHT, Look, Palette
 from monitor.reports.report.content import Content
 
@@ -31,6 +31,16 @@ def position_drawings(content: Content) -> list[str]:
         inline(position.position(one, LOOK), f"{one.now.name}: price and liquidation price")
         for one in content.tracks
     ]
+
+
+def market_drawings(content: Content) -> list[str]:
+    """How ETH moved with other prices, where that is known."""
+    found = content.comovement
+    return (
+        [inline(correlation.correlation(found, LOOK), "Correlation of ETH with other prices")]
+        if found
+        else []
+    )
 
 
 def inline(svg: bytes, label: str) -> str:

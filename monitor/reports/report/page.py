@@ -12,7 +12,14 @@ from monitor.reports.charts.style import quiet
 from monitor.reports.charts.wording import moment
 from monitor.reports.positions import PositionLine
 from monitor.reports.report.content import Content
-from monitor.reports.report.drawings import FONT, LOOK, ledger_drawings, position_drawings, variables
+from monitor.reports.report.drawings import (
+    FONT,
+    LOOK,
+    ledger_drawings,
+    market_drawings,
+    position_drawings,
+    variables,
+)
 from monitor.reports.supply import method_words
 from monitor.store.history import FeeStats
 from monitor.supply.issuance import Unknown, bounds_gwei
@@ -44,6 +51,7 @@ def page(content: Content) -> str:
     """HTML. Raises EthmonError without Matplotlib."""
     with quiet(LOOK):
         ledger, held = ledger_drawings(content), position_drawings(content)
+        markets = market_drawings(content)
     name = content.frame.burn.name
     body = [
         _head(content),
@@ -52,6 +60,7 @@ def page(content: Content) -> str:
         "<h2>Positions</h2>",
         _positions(content),
         _charts(held),
+        *_markets(content, markets),
         "<h2>Alerts</h2>",
         _alerts(content),
         "<h2>What was not seen</h2>",
@@ -148,6 +157,14 @@ def _charts(drawings: Sequence[str]) -> str:
     return "<div class=charts>" + "".join(f"<figure>{one}</figure>" for one in drawings) + "</div>"
 
 
+def _markets(content: Content, drawings: Sequence[str]) -> list[str]:
+    """A section where anything is known of other prices."""
+    if content.comovement is None:
+        return []
+    out = [f"<p>Not read: {_text(cause)}</p>" for cause in content.comovement.left_out.values()]
+    return ["<h2>ETH and other prices</h2>", _charts(drawings), *out]
+
+
 def _positions(content: Content) -> str:
     if not content.positions.lines:
         return "<p>No account is watched.</p>"
@@ -223,6 +240,11 @@ def _methods(content: Content) -> str:
         lines.append(
             f"Ladder: {len(content.ladder.entries)} positions at present prices (ETH ${format_fixed(price, 8, 2)}), one ETH"
             f" price for all protocols; {out} others are not on it."
+        )
+    if content.comovement is not None:
+        lines.append(
+            f"Correlation: Pearson's r of daily log returns over {content.comovement.window_days} days, at UTC closes, with the"
+            " 95 % interval of Fisher's z. An estimate of what was, not a law."
         )
     return (
         "<ul>"
