@@ -37,9 +37,16 @@ if TYPE_CHECKING:
 @click.option(
     "--prices", is_flag=True, help="Daily closes of the price feeds instead of blocks, from any full node."
 )
+@click.option(
+    "--tokens",
+    is_flag=True,
+    help="Supply of the listed tokens every six hours instead of blocks; needs an archive node.",
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.pass_obj
-def backfill(app: App, first: str, last: str, headers: bool, uncles: bool, prices: bool, quiet: bool) -> None:
+def backfill(
+    app: App, first: str, last: str, headers: bool, uncles: bool, prices: bool, tokens: bool, quiet: bool
+) -> None:
     """Read blocks into the database, newest first. Resumable: what is stored is never read again.
 
     Works next to a running daemon. Stop it with ctrl-C at any time and start it again.
@@ -60,6 +67,12 @@ def backfill(app: App, first: str, last: str, headers: bool, uncles: bool, price
             return
         start, end = _range(source, first, last)
         cancel = _stoppable()
+        if tokens:
+            from monitor.cli.backfill_tokens import run_tokens
+
+            run_tokens(app, db, source, (start, end), cancel, quiet=quiet)
+            source.close()
+            return
         _run(db, source, (start, end), cancel, headers=headers, quiet=quiet)
         if uncles:
             _run_uncles(db, source, (start, end), cancel, quiet=quiet)

@@ -144,7 +144,7 @@ PARSERS: dict[str, Parser] = {
     "ETHMON_WATCHLIST": _path,
     "ETHMON_DEPLOYMENTS": _path,
     "ETHMON_TOKENS": _choice("all", "listed", "off"),
-    "ETHMON_TOKEN_SECONDS": _integer(1, 86_400),
+    "ETHMON_TOKEN_SECONDS": _integer(1, 600),
     "ETHMON_START_BLOCKS": _integer(0, 100_000),
     "TELEGRAM_TOPIC_ID": _integer(1, 2**53),
     "TELEGRAM_API_URL": _url(*_HTTP),

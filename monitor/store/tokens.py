@@ -57,20 +57,26 @@ def save(
             symbol = found.symbol if isinstance(found, TokenSupply) else None
             connection.execute(
                 _LISTED,
-                (token.address, token.name, token.kind, token.denomination, token.source, symbol),
+                (*_named(token), symbol),
             )
             row = _row(at, token.address, found)
             if _is_news(newest(db, token.address), row):
                 _insert(connection, row)
 
 
-def add(db: Database, rows: Sequence[SupplyRow]) -> int:
-    """Rows of the past, as a backfill reads them; a block that has one of the token keeps it. How many were new."""
+def add(db: Database, of: Sequence[ListedToken], rows: Sequence[SupplyRow]) -> None:
+    """Rows of the past, as a backfill reads them; a block that has one of the token keeps it."""
     with db.transaction() as connection:
-        fresh = [row for row in rows if not _is_there(db, row)]
-        for row in fresh:
-            _insert(connection, row)
-    return len(fresh)
+        for token in of:
+            connection.execute(_LISTED, (*_named(token), None))
+        for row in rows:
+            if not _is_there(db, row.address, row.block_number):
+                _insert(connection, row)
+
+
+def lacks(db: Database, of: Sequence[ListedToken], number: BlockNumber) -> bool:
+    """Whether one of the tokens has no row of this block."""
+    return not all(_is_there(db, token.address, number) for token in of)
 
 
 def listed(db: Database) -> list[StoredToken]:
@@ -138,15 +144,6 @@ def rows_of_listed(
     return [(wanted[row[2]], _read(row)) for row in rows if row[2] in wanted]
 
 
-def between(db: Database, first: BlockNumber, last: BlockNumber) -> list[SupplyRow]:
-    """Rows of all tokens in a range of blocks, oldest first."""
-    rows = db.rows(
-        f"{_ROWS} WHERE block_number BETWEEN ? AND ? ORDER BY block_number, token_supply.id",
-        *(first, last),
-    )
-    return [_read(row) for row in rows]
-
-
 def _row(at: BlockRef, address: Address, found: TokenSupply | str) -> SupplyRow:
     if isinstance(found, str):
         return SupplyRow(at.number, at.timestamp, address, None, None, found)
@@ -157,9 +154,13 @@ def _is_news(before: SupplyRow | None, row: SupplyRow) -> bool:
     return before is None or before[2:] != row[2:] or row.block_time - before.block_time >= ROW_EVERY_S
 
 
-def _is_there(db: Database, row: SupplyRow) -> bool:
-    found = db.row(f"SELECT 1 FROM token_supply WHERE {_OF} AND block_time = ?", row.address, row.block_time)
+def _is_there(db: Database, address: Address, number: BlockNumber) -> bool:
+    found = db.row(f"SELECT 1 FROM token_supply WHERE block_number = ? AND {_OF}", number, address)
     return found is not None
+
+
+def _named(token: ListedToken) -> tuple[str, ...]:
+    return (token.address, token.name, token.kind, token.denomination, token.source)
 
 
 def _insert(connection: Any, row: SupplyRow) -> None:

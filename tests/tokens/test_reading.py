@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,11 +15,13 @@ from monitor.chain.clock import SystemClock
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.follower import Standstill
 from monitor.domain import ListedToken
+from monitor.errors import EthmonError
 from monitor.store import tokens as store
 from monitor.store.database import Database
 from monitor.store.tokens import SupplyRow
 from monitor.tick import Tick
-from monitor.units import MAX_UINT256, Address
+from monitor.token_history import read_supplies
+from monitor.units import MAX_UINT256, Address, BlockNumber
 from monitor.watch import SnapshotReader, Watch
 from monitor.watch.tokens import TokenWatch
 from monitor.watchlist import parse_watchlist
@@ -33,6 +35,8 @@ pytestmark = pytest.mark.localnet
 
 MILLION = 10**6 * 10**6
 """Units of a dollar token with six decimals."""
+EVERY = 20
+"""Blocks between two looks at the past."""
 
 
 def at(number: int) -> Address:
@@ -254,3 +258,45 @@ def test_where_no_node_answers_the_next_block_is_tried_and_the_gap_has_a_cause(
         broken.clear()
         run.pass_time(1)
         assert run.rows("USDT")[-1].units
+
+
+def test_the_past_is_read_every_six_hours_and_not_twice(following: Any, aave_v30_net: AaveNet) -> None:
+    tokens = dollars(aave_v30_net)
+    run = following(tokens)
+    run.mint(3 * MILLION)
+    control = aave_v30_net.anvil.control
+    first = BlockNumber(1)
+    control.mine(2 * EVERY)
+    head = control.head_number()
+    never = threading.Event()
+    done = read_supplies(run.watch.source, run.db, tokens, first, head, cancel=never, every=EVERY)
+    final = int(control.block("finalized")["number"], 16)
+    looks = list(range(EVERY, final + 1, EVERY))
+    assert len(looks) > 1
+    assert (done.total, done.done) == (len(looks), len(looks))
+    for row in run.rows("USDT"):
+        assert row.units == aave_v30_net.market.deployer.read(
+            aave_v30_net.market.tokens["USDT"], "totalSupply", block=row.block_number
+        )
+    assert [row.block_number for row in run.rows("USDT")] == looks
+    assert read_supplies(run.watch.source, run.db, tokens, first, head, cancel=never, every=EVERY).total == 0
+
+
+def test_a_node_without_the_state_of_the_past_says_so(following: Any, aave_v30_net: AaveNet) -> None:
+    node = forward_to(aave_v30_net.anvil.url)
+
+    def ask(method: str, params: list[Any]) -> Any:
+        if method == "eth_call":
+            raise RefusalError(-32000, "missing trie node")
+        return node(method, params)
+
+    aave_v30_net.anvil.control.mine(EVERY)
+    head = aave_v30_net.anvil.control.head_number()
+    with RpcServer(ask) as server:
+        tokens = dollars(aave_v30_net)
+        run = following(tokens, url=server.url)
+        with pytest.raises(EthmonError, match="archive node"):
+            read_supplies(
+                run.watch.source, run.db, tokens, BlockNumber(1), head, cancel=threading.Event(), every=EVERY
+            )
+    assert run.rows("USDT") == []

@@ -1,0 +1,87 @@
+"""Supplies of tokens in the past, from an archive node: one look every six hours, newest first.
+
+A look is at a block whose number divides by `EVERY_BLOCKS`, so that a run which was cut off goes on where it was.
+Blocks above the finalized one are left to the daemon: what is read here is never rolled back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from alerts.model import CannotSee
+from monitor.chain.endpoints import Endpoints
+from monitor.domain import BlockRef, ListedToken
+from monitor.errors import EthmonError
+from monitor.store import tokens
+from monitor.store.database import Database
+from monitor.store.tokens import SupplyRow
+from monitor.units import BlockNumber, ceil_div, floor_div
+from monitor.watch.snapshot import SnapshotReader
+
+EVERY_BLOCKS = 1_800
+"""Six hours of twelve-second slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """How far a run came. `total` looks were missing at its start."""
+
+    total: int
+    done: int
+
+
+def missing_looks(
+    db: Database, listed: Sequence[ListedToken], first: BlockNumber, last: BlockNumber, every: int
+) -> list[BlockNumber]:
+    """Blocks of the range to look at, newest first: those without a row of one of the tokens."""
+    lowest, highest = ceil_div(first, every), floor_div(last, every)
+    numbers = [BlockNumber(place * every) for place in range(highest, lowest - 1, -1)]
+    return [number for number in numbers if tokens.lacks(db, listed, number)]
+
+
+def read_supplies(
+    source: Endpoints,
+    db: Database,
+    listed: Sequence[ListedToken],
+    first: BlockNumber,
+    last: BlockNumber,
+    *,
+    cancel: threading.Event,
+    progress: Callable[[Looked], None] | None = None,
+    every: int = EVERY_BLOCKS,
+) -> Looked:
+    """Store what is missing; ends early, with all that was read kept, when `cancel` is set.
+
+    Raises EthmonError where a block's state is not served: most nodes keep that of the newest 128 blocks alone.
+    """
+    final = source.finalized()
+    end = last if final is None else min(last, final.number)
+    wanted = missing_looks(db, listed, first, end, every)
+    reader = SnapshotReader(source, (), {}, proves=False)
+    for done, number in enumerate(wanted):
+        if cancel.is_set():
+            return Looked(len(wanted), done)
+        ref = source.ref(number)
+        if ref is None:
+            raise EthmonError(f"The node has no block {number:,}.")
+        tokens.add(db, listed, _look(reader, ref, listed))
+        if progress is not None:
+            progress(Looked(len(wanted), done + 1))
+    return Looked(len(wanted), len(wanted))
+
+
+def _look(reader: SnapshotReader, at: BlockRef, listed: Sequence[ListedToken]) -> list[SupplyRow]:
+    snapshot = reader.read(at, (), supplies_of=[token.address for token in listed])
+    if snapshot.supplies_blind:
+        cause = next(one.cause for one in snapshot.supplies.values() if isinstance(one, CannotSee))
+        raise EthmonError(
+            f"State at block {at.number:,} cannot be read ({cause}): this needs an archive node."
+        )
+    return [
+        SupplyRow(at.number, at.timestamp, address, None, None, one.cause)
+        if isinstance(one, CannotSee)
+        else SupplyRow(at.number, at.timestamp, address, one.units, one.decimals, "")
+        for address, one in snapshot.supplies.items()
+    ]
