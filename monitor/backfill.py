@@ -17,7 +17,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-from monitor.chain.bulk import Bulk, Pace, Piece, ReadBlocks, newest_first
+from monitor.chain.bulk import Bulk, Piece, ReadBlocks, newest_first
+from monitor.chain.pace import Pace
 from monitor.domain import Block, BlockRef, Gap, GapKind
 from monitor.ports import Clock
 from monitor.store import coverage, gaps, ledger

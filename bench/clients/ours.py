@@ -11,9 +11,10 @@ from pathlib import Path
 
 from bench.measure import Stopwatch
 from monitor.backfill import run_backfill
-from monitor.chain.bulk import Pace, ReadBlocks, block_reader
+from monitor.chain.bulk import ReadBlocks, block_reader
 from monitor.chain.clock import SystemClock
 from monitor.chain.endpoints import Endpoints
+from monitor.chain.pace import Pace
 from monitor.chain.schedule import find_blob_fees
 from monitor.store import ledger
 from monitor.store.database import Database, open_writer

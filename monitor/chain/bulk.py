@@ -21,6 +21,7 @@ from monitor.chain.blocks import BLOCK, BlobFee, BlockJson, to_blocks
 from monitor.chain.features import probe
 from monitor.chain.incomplete import gaps_in
 from monitor.chain.member import Feature, Member
+from monitor.chain.pace import Meter, Pace
 from monitor.chain.pool import Pool
 from monitor.chain.receipts import with_receipts
 from monitor.chain.rpc import Call, Shape
@@ -33,7 +34,6 @@ ReadBlocks = Callable[[BlockNumber, BlockNumber], Sequence[Block | None]]
 """Blocks of an inclusive range, one entry each, as `BlockSource.blocks`: safe to call from many threads."""
 
 BATCH = 100
-MOST_IN_FLIGHT = 16
 WAITING_PIECES = 8
 ATTEMPTS = 5
 """Reads of one span with every endpoint, before the run gives up (away) or bisects (nonsense)."""
@@ -100,51 +100,6 @@ def newest_first(
             yield BlockNumber(max(first, end - size + 1)), BlockNumber(end)
 
 
-class Pace:
-    """How many requests to keep in flight: more while that pays, half when the node asks for a pause."""
-
-    GAIN = 1.15
-    """A doubling that brings less than this much more speed is taken back."""
-    IDLE = 0.3
-    """Below this share of idle time the limit is this process, and more requests only cost memory."""
-    FAR = 0.85
-    """Above it nearly all is waiting: four times as many at once."""
-    HOLD = 16
-    """Periods before a doubling that did not pay is tried again."""
-    ECHO_S = 1.0
-    """Refusals that come so soon after one another are one: all requests in flight get it."""
-
-    def __init__(self, start: int = 1, most: int = MOST_IN_FLIGHT) -> None:
-        self.wanted = min(start, most)
-        self._most = most
-        self._hold = 0
-        self._before: tuple[int, float] | None = None
-        self._refused_at = -self.ECHO_S
-
-    def observed(self, speed: float, idle: float) -> None:
-        """One period went by with this many blocks a second and this share of idle time."""
-        if self._before is not None:
-            wanted, before = self._before
-            self._before = None
-            if speed < self.GAIN * before:
-                self.wanted = min(wanted, self.wanted)
-                self._hold = self.HOLD
-        if self._hold:
-            self._hold -= 1
-        elif idle > self.IDLE and self.wanted < self._most:
-            self._before = (self.wanted, speed)
-            self.wanted = min((4 if idle > self.FAR else 2) * self.wanted, self._most)
-
-    def refused(self, now: float) -> None:
-        """The node asked for a pause, at this monotonic time."""
-        if now - self._refused_at < self.ECHO_S:
-            return
-        self._refused_at = now
-        self.wanted = max(1, self.wanted // 2)
-        self._before = None
-        self._hold = self.HOLD
-
-
 class Bulk:
     """Reads spans of blocks with several requests in flight.
 
@@ -173,7 +128,7 @@ class Bulk:
     def pieces(self, spans: Iterable[tuple[BlockNumber, BlockNumber]]) -> Generator[Piece]:
         """What `spans` hold, in the order in which it arrives. Close it: the workers end then."""
         work = iter(spans)
-        meter = _Meter(self._pace)
+        meter = Meter(self._pace)
         try:
             while self._hire(work):
                 result = self._next()
@@ -277,33 +232,6 @@ class Bulk:
 
 class BrokenPiece(BadAnswer):
     """Blocks of one answer that do not build on each other."""
-
-
-class _Meter:
-    """Tells the pace how fast pieces come and how much of the time this process had nothing to do."""
-
-    PERIOD_S = 0.1
-
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
-        self._start()
-
-    def _start(self) -> None:
-        self._pieces = 0
-        self._blocks = 0
-        self._wall = time.monotonic()
-        self._cpu = time.process_time()
-
-    def count(self, blocks: int) -> None:
-        """A piece has arrived."""
-        self._pieces += 1
-        self._blocks += blocks
-        wall = time.monotonic() - self._wall
-        if self._pieces < 2 * self._pace.wanted or wall < self.PERIOD_S:
-            return
-        idle = 1.0 - (time.process_time() - self._cpu) / wall
-        self._pace.observed(self._blocks / wall, idle)
-        self._start()
 
 
 def _check_links(blocks: Sequence[Block | None]) -> None:

@@ -11,15 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-import msgspec
-
 from monitor.chain.blocks import BLOCK, to_ref
 from monitor.chain.features import CANARY, probe
+from monitor.chain.logs import FOUND, LOGS, FoundLog, Log, Topic, found_log, log_of, topic_json
 from monitor.chain.member import Feature, Member
 from monitor.chain.pool import Pool
-from monitor.chain.quantity import address as to_address
-from monitor.chain.quantity import block_hash, data, hex_data, hex_number, int64, number
-from monitor.chain.rpc import TEXT, Call, Shape
+from monitor.chain.quantity import data, hex_data, hex_number, number
+from monitor.chain.rpc import TEXT, Call
 from monitor.domain import BlockRef
 from monitor.errors import BadAnswer, BlockGone, CallReverted, NodeError, TooLarge, Unsupported
 from monitor.units import MAX_UINT256, Address, BlockNumber, Wei
@@ -45,41 +43,6 @@ class Override:
     slots: Mapping[int, int] | None = None
     """Storage slot to value; the other slots stay."""
 
-
-class Log(NamedTuple):
-    """An event of the block."""
-
-    address: Address
-    topics: tuple[bytes, ...]
-    data: bytes
-    log_index: int
-    transaction_hash: str
-    """0x and 64 lower-case hex digits."""
-
-
-class _LogJson(msgspec.Struct, gc=False, rename="camel"):
-    address: str
-    topics: list[str]
-    data: str
-    log_index: str
-    transaction_hash: str
-    block_hash: str
-    removed: bool = False
-
-
-class FoundLog(NamedTuple):
-    """An event, and the block it was found in."""
-
-    block: BlockNumber
-    log: Log
-
-
-class _FoundJson(_LogJson, gc=False, rename="camel"):
-    block_number: str = ""
-
-
-_LOGS: Shape[list[_LogJson]] = Shape(list[_LogJson])
-_FOUND: Shape[list[_FoundJson]] = Shape(list[_FoundJson])
 
 Overrides = Mapping[Address, Override]
 
@@ -150,19 +113,17 @@ class Pinned:
         """The balance of an address."""
         return Wei(self._one("eth_getBalance", [address], number))
 
-    def get_logs(
-        self, addresses: Sequence[Address], topics: Sequence[bytes | Sequence[bytes] | None] = ()
-    ) -> list[Log]:
-        """Events of this block by these contracts; a topic is a value, alternatives, or None for any."""
+    def get_logs(self, addresses: Sequence[Address], topics: Sequence[Topic] = ()) -> list[Log]:
+        """Events of this block by these contracts."""
         wanted: dict[str, Any] = {
             "address": list(addresses),
-            "topics": [_topic_json(topic) for topic in topics],
+            "topics": [topic_json(topic) for topic in topics],
             "blockHash": self.block.hash,
         }
 
         def read(member: Member) -> list[Log]:
-            logs = member.endpoint.call("eth_getLogs", [wanted], _LOGS)
-            return [_log(log, self.block, member.label) for log in logs]
+            logs = member.endpoint.call("eth_getLogs", [wanted], LOGS)
+            return [log_of(log, self.block, member.label) for log in logs]
 
         return self._pool.using(read, elsewhere=self._elsewhere)
 
@@ -170,7 +131,7 @@ class Pinned:
         self,
         span: tuple[BlockNumber, BlockNumber],
         addresses: Sequence[Address],
-        topics: Sequence[bytes | Sequence[bytes] | None],
+        topics: Sequence[Topic],
     ) -> list[FoundLog]:
         """Events of a span of blocks up to this one, ends included. Raises TooLarge: ask for less.
 
@@ -178,14 +139,14 @@ class Pinned:
         """
         wanted: dict[str, Any] = {
             "address": list(addresses),
-            "topics": [_topic_json(topic) for topic in topics],
+            "topics": [topic_json(topic) for topic in topics],
             "fromBlock": hex_number(span[0]),
             "toBlock": hex_number(min(span[1], self.block.number)),
         }
 
         def read(member: Member) -> list[FoundLog]:
             return [
-                _found(log, member.label) for log in member.endpoint.call("eth_getLogs", [wanted], _FOUND)
+                found_log(log, member.label) for log in member.endpoint.call("eth_getLogs", [wanted], FOUND)
             ]
 
         return self._pool.using(read)
@@ -287,32 +248,3 @@ def _override_json(overrides: Overrides) -> dict[str, dict[str, Any]]:
             }
         out[address] = entry
     return out
-
-
-def _topic_json(topic: bytes | Sequence[bytes] | None) -> Any:
-    if topic is None or isinstance(topic, bytes):
-        return None if topic is None else hex_data(topic)
-    return [hex_data(one) for one in topic]
-
-
-def _found(json: _FoundJson, label: str) -> FoundLog:
-    try:
-        return FoundLog(BlockNumber(int64(json.block_number)), _plain(json))
-    except ValueError as error:
-        raise BadAnswer(label, f"a log that it found holds {error}.") from None
-
-
-def _plain(json: _LogJson) -> Log:
-    """Raises ValueError."""
-    topics = tuple(data(topic) for topic in json.topics)
-    transaction = block_hash(json.transaction_hash)
-    return Log(to_address(json.address), topics, data(json.data), int64(json.log_index), transaction)
-
-
-def _log(json: _LogJson, block: BlockRef, label: str) -> Log:
-    try:
-        if block_hash(json.block_hash) != block.hash or json.removed:
-            raise BlockGone(label, f"its logs of block {block.number} are of another block.")
-        return _plain(json)
-    except ValueError as error:
-        raise BadAnswer(label, f"a log of block {block.number} holds {error}.") from None

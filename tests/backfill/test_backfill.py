@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from monitor.backfill import WRITE_BLOCKS, Backfilled, run_backfill
-from monitor.chain.bulk import Pace, ReadBlocks
+from monitor.chain.bulk import ReadBlocks
+from monitor.chain.pace import Pace
 from monitor.domain import Block, BurnRule, GapKind
 from monitor.errors import BadAnswer, BrokenLink, NodeUnavailable
 from monitor.store import coverage, gaps, ledger

@@ -17,15 +17,14 @@ from hypothesis import strategies as st
 from monitor.chain.blocks import BLOCK, to_block
 from monitor.chain.bulk import (
     ATTEMPTS,
-    MOST_IN_FLIGHT,
     WAITING_PIECES,
     Bulk,
-    Pace,
     Piece,
     block_reader,
     newest_first,
 )
 from monitor.chain.endpoints import Endpoints
+from monitor.chain.pace import MOST_IN_FLIGHT, Pace
 from monitor.chain.quantity import int64, int64s
 from monitor.chain.sieve import HashSieve, feed
 from monitor.domain import Block, GapKind

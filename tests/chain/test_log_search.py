@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.chain.log_search import MOST_QUERIES, learn_places, search_logs
-from monitor.chain.pinned import FoundLog, Log
+from monitor.chain.logs import FoundLog, Log
 from monitor.errors import NodeUnavailable, TooLarge
 from monitor.protocols.base import LogSearch
 from monitor.units import Address, BlockNumber

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from monitor.chain.endpoints import Endpoints
-from monitor.chain.pinned import EthCall, Log, Override
+from monitor.chain.logs import Log
+from monitor.chain.pinned import EthCall, Override
 from monitor.domain import BlockRef
 from monitor.errors import (
     BadAnswer,
