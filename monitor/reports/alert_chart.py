@@ -53,10 +53,10 @@ class ChartRenderer:
 
     def __call__(self, request: ChartRequest) -> bytes | None:
         """A PNG for a phone."""
-        subject = request.arguments.get("subject", "")
-        if request.kind != "position" or not subject or not draws_pictures():
+        about = request.arguments.get(ABOUT.get(request.kind, ""), "")
+        if not about or not draws_pictures():
             return None
-        asked = {"subject": subject, "block": request.arguments.get("block", "")}
+        asked = {"kind": request.kind, **request.arguments}
         line = json.dumps({**self._paths, **asked}).encode() + b"\n"
         end = time.monotonic() + self._timeout_s
         if not self._drawing.acquire(timeout=self._timeout_s):

@@ -65,7 +65,7 @@ def _round_levels(low: float, high: float) -> list[float]:
     levels = [
         float(part) * 10**power
         for power in range(-6, 9)
-        for part in (1, 1.5, 2, 3, 5, 7)
+        for part in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
         if low <= part * 10**power <= high
     ]
     while len(levels) > 5:
