@@ -30,21 +30,31 @@ HELD_S = 3_600
 STOP_WITHIN_S = 8.0
 
 
+Make = Callable[[], Channel]
+"""Makes a channel from the settings. Raises ConfigError naming the wrong one."""
+
+
 def build_channels(settings: Settings, console: TextIO | None = None) -> list[Channel]:
     """Every channel that is configured, the console always. Raises ConfigError naming the setting.
 
     `console` takes the place of standard output.
     """
-    found: list[Channel] = []
-    if settings.telegram_bot_token or settings.telegram_chat_id:
-        found.append(_telegram(settings))
-    if settings.smtp_host:
-        found.append(_email(settings))
-    if settings.webhook_url:
-        found.append(_refused("WEBHOOK_URL", lambda: _webhook(settings)))
-    if settings.apprise_urls:
-        found.append(_refused("APPRISE_URLS", lambda: _apprise(settings)))
-    return [*found, Console(console or sys.stdout)]
+    return [make() for make in channel_makers(settings, console).values()]
+
+
+def channel_makers(settings: Settings, console: TextIO | None = None) -> dict[str, Make]:
+    """By name, so that one which cannot be made hides no other."""
+    makers: dict[str, tuple[object, Make]] = {
+        "telegram": (
+            settings.telegram_bot_token or settings.telegram_chat_id,
+            lambda: _telegram(settings),
+        ),
+        "email": (settings.smtp_host, lambda: _email(settings)),
+        "webhook": (settings.webhook_url, lambda: _refused("WEBHOOK_URL", lambda: _webhook(settings))),
+        "apprise": (settings.apprise_urls, lambda: _refused("APPRISE_URLS", lambda: _apprise(settings))),
+        "console": (True, lambda: Console(console or sys.stdout)),
+    }
+    return {name: make for name, (wanted, make) in makers.items() if wanted}
 
 
 def start_delivery(settings: Settings, channels: Sequence[Channel], bell: Bell, running: ExitStack) -> None:

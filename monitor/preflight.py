@@ -6,7 +6,7 @@ A check never stops the next one: an operator wants the whole list.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +23,7 @@ from monitor.ports import Clock
 from monitor.store import coverage, gaps, identity, lock
 from monitor.store.database import Database, open_reader, open_writer
 from monitor.supply.forks import CHAINS
+from monitor.watchlist import load_watchlist
 
 CLOCK_OFF_S = 30
 LOW_DISK_BYTES = 2 << 30
@@ -57,17 +58,34 @@ class Finding:
 
 
 def preflight(
-    settings: Settings, clock: Clock, build_channels: Callable[[Settings], Sequence[Channel]]
+    settings: Settings, clock: Clock, channels: Mapping[str, Callable[[], Channel]]
 ) -> Iterator[Finding]:
     """All findings, in the order in which a person would look.
 
-    `build_channels` raises ConfigError for settings that do not make a channel.
+    `channels` make what is configured, by name; each raises ConfigError where its settings are wrong.
     """
     yield from _settings(settings)
     yield from _database(settings)
     yield from _disk(settings)
     yield from _nodes(settings, clock)
-    yield from _channels(settings, build_channels)
+    yield _watchlist(settings, channels)
+    yield from _channels(channels)
+
+
+def _watchlist(settings: Settings, channels: Mapping[str, object]) -> Finding:
+    path = settings.watchlist
+    try:
+        found = load_watchlist(path, channels)
+    except ConfigError as error:
+        return Finding("watchlist", error.setting, Grade.FAIL, f"{error.problem} {error.fix}".strip())
+    if not path.exists():
+        text = (
+            "there is none: only the chain itself is watched; `ethmon watch add` or `ethmon init` writes one"
+        )
+        return Finding("watchlist", str(path), Grade.WARN, text)
+    counts = (len(found.wallets), len(found.levels), len(found.holdings), len(found.rules))
+    text = "{} wallets, {} levels, {} holdings; {} rules with the defaults".format(*counts)
+    return Finding("watchlist", str(path), Grade.OK, text)
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
@@ -226,18 +244,15 @@ def _lacking(features: dict[Feature, bool], name: str) -> Iterator[Finding]:
             yield Finding("node", f"{name} lacks {feature.value}", Grade.WARN, FEATURE_LOSS[feature])
 
 
-def _channels(
-    settings: Settings, build_channels: Callable[[Settings], Sequence[Channel]]
-) -> Iterator[Finding]:
+def _channels(channels: Mapping[str, Callable[[], Channel]]) -> Iterator[Finding]:
     """Every way to reach a person, tried without sending anything that a person sees."""
-    try:
-        channels = build_channels(settings)
-    except ConfigError as error:
-        yield Finding("channel", error.setting, Grade.FAIL, f"{error.problem} {error.fix}".strip())
-        return
-    for channel in channels:
-        outcome = channel.probe()
+    for name, make in channels.items():
+        try:
+            outcome = make().probe()
+        except ConfigError as error:
+            yield Finding("channel", name, Grade.FAIL, f"{error.setting} {error.problem} {error.fix}".strip())
+            continue
         grade = Grade.OK if outcome.verdict is Verdict.SENT else Grade.FAIL
-        yield Finding("channel", channel.name, grade, outcome.cause or "accepts messages")
+        yield Finding("channel", name, grade, outcome.cause or "accepts messages")
     if len(channels) == 1:
         yield Finding("channel", "others", Grade.WARN, "none is configured: alerts go to the console only")

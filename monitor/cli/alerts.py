@@ -14,7 +14,7 @@ from monitor.errors import UsageError
 
 if TYPE_CHECKING:
     from alerts.model import Message, Rule
-    from alerts.ports import Channel
+    from monitor.notify import Make
 
 OPEN_COLUMNS = ("severity", "state", "what", "told", "rule", "id")
 HISTORY_COLUMNS = ("time", "block", "severity", "news", "what", "rule", "id", "stands")
@@ -92,20 +92,24 @@ def snooze(app: App, target: str, period: str) -> None:
 def test(app: App, rule_name: str | None, channel_name: str | None) -> int:
     """Send a test message of a rule now, past the outbox. Exit code 1 when a channel did not take it."""
     from alerts.model import BlockStamp
-    from alerts.ports import Dispatch, Verdict
+    from alerts.ports import Dispatch, Outcome, Verdict
     from alerts.trial import trial_message
-    from monitor.notify import build_channels
+    from monitor.errors import ConfigError
+    from monitor.notify import channel_makers
     from monitor.watchlist import load_watchlist
 
-    channels = build_channels(app.settings)
-    rules = load_watchlist(app.settings.watchlist, [channel.name for channel in channels]).rules
+    makers = channel_makers(app.settings)
+    rules = load_watchlist(app.settings.watchlist, makers).rules
     message: Message = trial_message(_rule(rules, rule_name), BlockStamp(0, "0x0", int(time.time())))
     failed = 0
-    for channel in _chosen(channels, channel_name):
-        outcome = channel.send(Dispatch(message))
+    for name, make in _chosen(makers, channel_name).items():
+        try:
+            outcome = make().send(Dispatch(message))
+        except ConfigError as error:
+            outcome = Outcome.rejected(str(error))
         sent = outcome.verdict is Verdict.SENT
         failed += not sent
-        click.echo(f"{channel.name}: {'accepted' if sent else 'FAILED, ' + outcome.cause}", err=True)
+        click.echo(f"{name}: {'accepted' if sent else 'FAILED, ' + outcome.cause}", err=True)
     return 1 if failed else 0
 
 
@@ -152,12 +156,11 @@ def _rule(rules: tuple[Rule, ...], name: str | None) -> Rule:
     return named[name]
 
 
-def _chosen(channels: list[Channel], name: str | None) -> list[Channel]:
+def _chosen(makers: dict[str, Make], name: str | None) -> dict[str, Make]:
     from alerts.rules import nearest
 
-    named = {channel.name: channel for channel in channels}
     if name is None:
-        return channels
-    if name not in named:
-        raise UsageError(f"--channel: {name!r} is not configured. {nearest(name, named)}")
-    return [named[name]]
+        return makers
+    if name not in makers:
+        raise UsageError(f"--channel: {name!r} is not configured. {nearest(name, makers)}")
+    return {name: makers[name]}

@@ -21,11 +21,11 @@ _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 def check(app: App, shape: str) -> int:
     """Test every endpoint, channel, file and clock. Exit code 1 when something would not work."""
     from monitor.chain.clock import SystemClock
-    from monitor.notify import build_channels
+    from monitor.notify import channel_makers
     from monitor.preflight import Grade, preflight
 
     findings: list[Finding] = []
-    for finding in preflight(app.settings, SystemClock(), build_channels):
+    for finding in preflight(app.settings, SystemClock(), channel_makers(app.settings)):
         findings.append(finding)
         if shape == "table":
             _print(finding)

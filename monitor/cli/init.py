@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 import click
 
+from alerts.wording import clean
 from monitor.cli import App
 from monitor.config import SETTINGS, Setting, load_settings
 from monitor.errors import ConfigError, UsageError
@@ -14,20 +17,25 @@ from monitor.errors import ConfigError, UsageError
 _ASKED = (
     ("ETH_RPC_URLS", "Ethereum node URLs (empty: public mainnet endpoints)"),
     ("BEACON_URLS", "Beacon node URLs for measured issuance (empty: estimate)"),
-    ("TELEGRAM_BOT_TOKEN", "Telegram bot token (empty: no Telegram)"),
-    ("TELEGRAM_CHAT_ID", "Telegram chat id"),
+    ("TELEGRAM_BOT_TOKEN", "Telegram bot token, not shown (empty: no Telegram)"),
+    ("TELEGRAM_CHAT_ID", "Telegram chat id (empty: write to your bot now, then I look it up)"),
     ("SMTP_HOST", "Mail server (empty: no e-mail)"),
-    ("SMTP_PORT", "Mail server port"),
     ("SMTP_SECURITY", "Mail security: starttls, tls or none"),
+    ("SMTP_PORT", "Mail server port"),
     ("SMTP_USER", "Mail login (empty: none)"),
-    ("SMTP_PASSWORD", "Mail password"),
+    ("SMTP_PASSWORD", "Mail password, not shown"),
     ("EMAIL_FROM", "Mails come from"),
     ("EMAIL_TO", "Mails go to (comma-separated)"),
 )
-_FOLLOW_UPS = {"TELEGRAM_CHAT_ID": "TELEGRAM_BOT_TOKEN"} | {
-    name: "SMTP_HOST" for name, _ in _ASKED if name.startswith(("SMTP_", "EMAIL_")) and name != "SMTP_HOST"
+_FOLLOW_UPS = {
+    "TELEGRAM_CHAT_ID": "TELEGRAM_BOT_TOKEN",
+    "SMTP_PASSWORD": "SMTP_USER",
+    **dict.fromkeys(("SMTP_PORT", "SMTP_SECURITY", "SMTP_USER", "EMAIL_FROM", "EMAIL_TO"), "SMTP_HOST"),
 }
 """Questions that only make sense after another one was answered."""
+_PORTS = {"starttls": "587", "tls": "465", "none": "25"}
+_TOKEN = re.compile(r"\d+:[\w-]{20,}", re.ASCII)
+_ADDRESS = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+|[^@,;<>]*<[^\s@,;<>]+@[^\s@,;<>]+>")
 
 
 @click.command()
@@ -47,14 +55,17 @@ def init(app: App, directory: Path, yes: bool, force: bool) -> None:
     """
     del app
     config, watchlist = directory / "config.env", directory / "watchlist.toml"
-    if not force:
-        _refuse_existing(config, watchlist)
+    if config.exists() and not force:
+        raise UsageError(f"{config} exists already. Edit it, or overwrite with --force.")
     answers = {} if yes else _ask()
     directory.mkdir(parents=True, exist_ok=True)
     _write_private(config, config_text(answers))
     load_settings({}, config)
-    watchlist.write_text(_example_watchlist())
-    click.echo(f"Wrote {config} and {watchlist}.\nNext: `ethmon check`, then `ethmon run`.")
+    kept = watchlist.exists() and not force
+    if not kept:
+        watchlist.write_text(_example_watchlist())
+    click.echo(f"Wrote {config}; kept {watchlist}." if kept else f"Wrote {config} and {watchlist}.")
+    click.echo("Next: `ethmon check`, `ethmon alerts test`, then `ethmon run`.")
 
 
 def config_text(answers: dict[str, str]) -> str:
@@ -73,36 +84,62 @@ def config_text(answers: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _refuse_existing(*files: Path) -> None:
-    there = [str(file) for file in files if file.exists()]
-    if there:
-        raise UsageError(f"{' and '.join(there)} exist already. Edit them, or overwrite with --force.")
-
-
 def _ask() -> dict[str, str]:
     by_name = {setting.name: setting for setting in SETTINGS}
     answers: dict[str, str] = {}
     for name, question in _ASKED:
         if name in _FOLLOW_UPS and not answers.get(_FOLLOW_UPS[name]):
             continue
-        answers[name] = _ask_one(by_name[name], question)
+        default = _PORTS[answers["SMTP_SECURITY"]] if name == "SMTP_PORT" else by_name[name].default
+        answers[name] = _ask_one(by_name[name], question, default, answers)
     return answers
 
 
-def _ask_one(setting: Setting, question: str) -> str:
+def _ask_one(setting: Setting, question: str, default: str, answers: dict[str, str]) -> str:
     while True:
         answer: str = click.prompt(
             question,
-            default=setting.default,
-            show_default=bool(setting.default),
+            default=default,
+            show_default=bool(default),
             hide_input=setting.secret and "URL" not in setting.name,
-        )
-        try:
-            load_settings({setting.name: answer} if answer else {})
-        except ConfigError as error:
-            click.echo(f"  {error}")
-        else:
+        ).strip()
+        if setting.name == "TELEGRAM_CHAT_ID" and not answer:
+            answer = _chat_of(answers["TELEGRAM_BOT_TOKEN"])
+        problem = _problem(setting.name, answer)
+        if not problem:
             return answer
+        click.echo(f"  {problem}")
+
+
+def _problem(name: str, answer: str) -> str:
+    """What is wrong with an answer; empty where nothing is."""
+    try:
+        load_settings({name: answer} if answer else {})
+    except ConfigError as error:
+        return str(error)
+    if name == "TELEGRAM_BOT_TOKEN" and answer and not _TOKEN.fullmatch(answer):
+        return "That is not a bot token. @BotFather gives one such as 123456789:AAE…, 46 characters."
+    if name == "TELEGRAM_CHAT_ID" and not answer:
+        return "Nobody has written to the bot yet, or another program took the message. Write to it and try again."
+    if name.startswith("EMAIL_") and not all(_ADDRESS.fullmatch(one.strip()) for one in answer.split(",")):
+        return "That is not a mail address, or several with commas between them."
+    return ""
+
+
+def _chat_of(token: str) -> str:
+    """The chat that wrote to the bot last; empty where there is none."""
+    from alerts.channels.telegram.api import BotApi
+
+    api = BotApi(token, load_settings(os.environ).telegram_api_url)
+    updates: Any = api.call("getUpdates", {"timeout": 0, "allowed_updates": ["message"]})
+    try:
+        chat = updates[-1]["message"]["chat"]
+        number = int(chat["id"])
+    except (TypeError, LookupError, ValueError):
+        return ""
+    name = clean(str(chat.get("title") or chat.get("first_name") or "no name"), 60)
+    click.echo(f"  Found: {number}, {name}")
+    return str(number)
 
 
 def _write_private(path: Path, text: str) -> None:
