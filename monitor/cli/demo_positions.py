@@ -14,10 +14,6 @@ from monitor.store.told import ToldAlert
 from monitor.units import BlockNumber, format_fixed
 
 SHOWN_ALERTS = 6
-_BAR_CELLS = 16
-_BAR_FULL = 0.30
-"""Distance at which the bar is full."""
-_NEAR, _CLOSE = 0.20, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +120,6 @@ def table_lines(rows: Sequence[StoredPosition]) -> Iterator[str]:
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     for row in table:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def bar(row: StoredPosition) -> tuple[str, str]:
-    """How far away it is, as a bar and its colour."""
-    if row.distance is None:
-        return "", "dim"
-    filled = min(_BAR_CELLS, round(row.distance / _BAR_FULL * _BAR_CELLS))
-    colour = "green" if row.distance > _NEAR else "yellow" if row.distance > _CLOSE else "red"
-    return "█" * filled + "░" * (_BAR_CELLS - filled), colour
 
 
 def _short(name: str) -> str:

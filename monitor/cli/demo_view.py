@@ -1,35 +1,29 @@
-"""What a person sees while the demo runs: a live screen in a terminal, a line per block in a pipe."""
+"""What a person sees while the demo runs: a line per block in a pipe; the screen is `demo_screen`'s."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import click
 
 from monitor.cli import demo_positions
 from monitor.cli.demo_positions import Danger
-from monitor.cli.when import utc
 from monitor.domain import BlockRow
 from monitor.errors import StoreError
 from monitor.store import history, told
 from monitor.store.database import Database, open_reader
 from monitor.store.history import ReorgRecord, Totals
-from monitor.store.positions import StoredPosition
 from monitor.store.told import SentMessage
 from monitor.supply.blobs import GAS_PER_BLOB
 from monitor.supply.burn import burn_of
 from monitor.units import floor_div, format_eth, format_gwei
 
-SHOWN_BLOCKS = 8
 SHOWN_FEES = 60
 PRICED_EVERY = 5
 """Blocks from one line about the positions to the next, while nothing changes its class."""
-_BARS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +112,11 @@ class View(Protocol):
 
 def open_view(blocks: int) -> AbstractContextManager[View]:
     """A screen where there is one, else lines. `blocks` is the length of the story."""
+    from monitor.cli.demo_screen import Screen
     from monitor.cli.output import console
 
     out = console()
-    return Screen(out, blocks) if out.is_terminal else Lines()
+    return Screen(out, blocks) if out.is_terminal and not out.is_dumb_terminal else Lines()
 
 
 class Lines:
@@ -165,109 +160,23 @@ class Lines:
             click.echo(demo_positions.price_words(danger.positions))
 
 
-class Screen:
-    """A live screen: totals, the base fee's curve, the newest blocks, what happened."""
-
-    def __init__(self, console: Any, blocks: int) -> None:
-        from rich.live import Live
-
-        self._blocks = blocks
-        self._live = Live(console=console, auto_refresh=False, transient=True)
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.stop()
-
-    def show(self, seen: Seen) -> None:
-        """Draw anew."""
-        from rich.console import Group
-
-        if not seen.blocks:
-            return
-        parts = (
-            _headline(seen, self._blocks),
-            _block_table(seen.blocks[:SHOWN_BLOCKS]),
-            _position_table(seen.danger.positions),
-            _happenings(seen),
-        )
-        self._live.update(Group(*parts), refresh=True)
-
-
-def _headline(seen: Seen, blocks: int) -> Any:
-    from rich.panel import Panel
-    from rich.text import Text
-
-    newest, totals = seen.blocks[0], seen.totals
-    text = Text()
-    text.append(f"block {newest.number:,}", "bold").append(
-        f" of about {blocks:,}   {utc(newest.timestamp)}\n"
-    )
-    text.append("burned   ").append(f"{format_eth(totals.burn_wei, 9)} ETH", "bold yellow")
-    text.append(
-        f" by base fee, {format_eth(totals.blob_burn_wei)} ETH by {_blobs(totals.blob_gas_used)} blobs\n"
-    )
-    text.append("base fee ").append(_curve(seen.blocks), "cyan").append(f" {_gwei(newest)}")
-    return Panel(text, title="ethmon demo: a local chain, followed live", title_align="left")
-
-
-def _block_table(blocks: Sequence[BlockRow]) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("block", "base fee", "gas used", "burned", "blobs", "transactions"):
-        table.add_column(name, justify="right", min_width=len(name) + 4)
-    for row in blocks:
-        table.add_row(*_cells(row))
-    return table
-
-
-def _position_table(rows: Sequence[StoredPosition]) -> Any:
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    first = f"position ({demo_positions.eth_words(rows)})" if rows else "no position yet"
-    for name in (first, "health", "liquidated", "distance", "proof", ""):
-        table.add_column(name, min_width=len(name) + 2, no_wrap=True)
-    for row in rows:
-        filled, colour = demo_positions.bar(row)
-        table.add_row(*demo_positions.cells(row), Text(filled, colour))
-    return Group(Text(""), table)
-
-
-def _happenings(seen: Seen) -> Any:
-    from rich.text import Text
-
-    lines = [Text(reorg_words(record), "magenta") for record in seen.reorgs[:3]]
-    lines += [Text(demo_positions.liquidation_words(one), "bold red") for one in seen.danger.liquidations]
-    lines += [Text(demo_positions.alert_words(alert), "yellow") for alert in seen.danger.alerts]
-    if seen.missing:
-        lines.append(Text(f"{seen.missing} blocks are missing", "red"))
-    return Text("\n").join([Text(""), *lines])
-
-
-def _cells(row: BlockRow) -> tuple[str, ...]:
+def block_cells(row: BlockRow) -> tuple[str, ...]:
+    """A block for a table: number, base fee, gas used, burn, blobs, transactions."""
     burn = burn_of(row)
     base = "not known" if burn.base_wei is None else f"{format_eth(burn.base_wei, 6)} ETH"
     return (
         f"{row.number:,}",
-        _gwei(row),
+        fee_words(row),
         f"{floor_div(row.gas_used * 100, row.gas_limit)} %",
         base,
-        str(_blobs(row.blob_gas_used or 0)),
+        str(blobs_in(row.blob_gas_used or 0)),
         str(row.tx_count),
     )
 
 
 def block_words(row: BlockRow) -> tuple[str, ...]:
     """A block for a line of text."""
-    number, fee, gas, burned, blobs, count = _cells(row)
+    number, fee, gas, burned, blobs, count = block_cells(row)
     return (
         f"block {number:>4}",
         f"base fee {fee:>12}",
@@ -287,17 +196,11 @@ def reorg_words(record: ReorgRecord) -> str:
     )
 
 
-def _curve(blocks: Sequence[BlockRow]) -> str:
-    """The base fee of the blocks, oldest first, between its own lowest and highest."""
-    fees = [row.base_fee_wei for row in reversed(blocks) if row.base_fee_wei is not None]
-    low, high = min(fees, default=0), max(fees, default=0)
-    top = len(_BARS) - 1
-    return "".join(_BARS[floor_div((fee - low) * top, high - low) if high > low else 0] for fee in fees)
-
-
-def _gwei(row: BlockRow) -> str:
+def fee_words(row: BlockRow) -> str:
+    """Its base fee."""
     return "none" if row.base_fee_wei is None else f"{format_gwei(row.base_fee_wei, 3)} gwei"
 
 
-def _blobs(gas: int) -> int:
+def blobs_in(gas: int) -> int:
+    """How many blobs that much blob gas is."""
     return floor_div(gas, GAS_PER_BLOB)

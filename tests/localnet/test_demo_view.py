@@ -13,8 +13,9 @@ from rich.console import Console
 
 from alerts.model import Severity
 from monitor.cli.demo_end import last_page
-from monitor.cli.demo_positions import Danger, Liquidation, bar
-from monitor.cli.demo_view import Lines, Screen, Seen, Window
+from monitor.cli.demo_positions import Danger, Liquidation
+from monitor.cli.demo_screen import Screen, draw
+from monitor.cli.demo_view import Lines, Seen, Window
 from monitor.domain import BlockRef, BlockRow, BurnRule, Reorg
 from monitor.localnet.blobs import RlpItem, rlp_encode
 from monitor.store.history import ReorgRecord
@@ -132,12 +133,16 @@ def test_in_a_pipe_alerts_and_liquidations_come_once(capsys: pytest.CaptureFixtu
     ]
 
 
-@pytest.mark.parametrize(
-    ("distance", "filled", "colour"), [(0.5, 16, "green"), (0.15, 8, "yellow"), (0.02, 1, "red")]
-)
-def test_the_bar_gets_shorter_and_redder(distance: float, filled: int, colour: str) -> None:
-    (row,) = _danger(distance, 1).positions
-    assert bar(row) == ("█" * filled + "░" * (16 - filled), colour)
+@pytest.mark.parametrize(("width", "height"), [(40, 8), (60, 20), (80, 23), (120, 39), (200, 60)])
+def test_the_screen_keeps_to_its_size(width: int, height: int) -> None:
+    seen = _seen(*range(20), reorgs=(_reorg(4, 2),), danger=_danger(0.11, 3, liquidated=True))
+    lines = draw(seen, 90, width, height)
+    assert len(lines) <= height
+    assert max(line.cell_len for line in lines) <= width
+    shown = "\n".join(line.plain for line in lines)
+    assert "block 19 of about 90" in shown
+    assert "11.00%" in shown  # the nearest position is there on the smallest one
+    assert ("LIQUIDATION" in shown) == (height > 8)
 
 
 def test_the_screen_shows_totals_blocks_and_reorgs() -> None:

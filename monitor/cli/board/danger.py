@@ -54,15 +54,19 @@ class _Column:
 
 def positions(board: Board, now: UnixTime, width: int, most: int) -> Section:
     """Nearest to liquidation first, as bars; `most` is what a screen can hold."""
-    rows = board.positions[:most]
-    hidden = len(board.positions) - len(rows)
     title = "Positions" + _price(board, now)
-    if not rows:
+    if not board.positions:
         return Section(title, [_none(board)])
     lines = [text for text in (_as_of(board),) if text is not None]
+    return bars(title, board.positions, width, most, lines)
+
+
+def bars(title: str, rows: Sequence[Near], width: int, most: int, lines: Sequence[Text] = ()) -> Section:
+    """At least one position, each on a line, or on two where it is narrow."""
+    shown, hidden = rows[:most], max(len(rows) - most, 0)
     if width < CARD_BELOW:
-        return Section(title, lines, [_card(one, width) for one in rows], WORTH, hidden)
-    table = _table(rows, width)
+        return Section(title, lines, [_card(one, width) for one in shown], WORTH, hidden)
+    table = _table(shown, width)
     return Section(title, [*lines, table[0]], [[line] for line in table[1:]], WORTH, hidden)
 
 
