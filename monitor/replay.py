@@ -15,17 +15,19 @@ from alerts.model import Alert, BlockStamp, CannotSee, Fact, Gone, Kind, Reading
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.follower import Advance
 from monitor.comovement import Others
-from monitor.domain import Block, BlockRef, FeedPrice
+from monitor.domain import Block, BlockRef, FeedPrice, ListedToken
 from monitor.errors import BadAnswer, Unsupported
 from monitor.readings.chain import fee_readings
 from monitor.readings.positions import position_readings, subject_of, title_of
-from monitor.store import history, positions, prices
+from monitor.store import history, positions, prices, tokens
 from monitor.store.database import Database
 from monitor.store.positions import StoredPosition
+from monitor.supply.forks import reserve_price
 from monitor.units import Address, BlockHash, BlockNumber
 from monitor.watch.comovement import ComovementWatch
 from monitor.watch.readings import ETH_USD, NO_FEED, chain_readings, reported_readings
 from monitor.watch.snapshot import SnapshotReader
+from monitor.watch.tokens import READ_EVERY_S, stored_readings
 from monitor.watchlist import Watchlist
 
 CHUNK = 1_000
@@ -101,6 +103,7 @@ def stored_moments(
     """Every stored block of the range with what was stored about it."""
     names = {wallet.address: wallet.name for wallet in watchlist.wallets}
     comovement = ComovementWatch(Others(watchlist.series))
+    supplies = _Supplies([one.listed for one in tokens.listed(db)], watchlist.rules)
     feed: FeedPrice | CannotSee = CannotSee("no answer of the ETH/USD feed is stored before this")
     for start in range(first, last + 1, CHUNK):
         end = BlockNumber(min(last, start + CHUNK - 1))
@@ -119,8 +122,24 @@ def stored_moments(
                     *reported_readings(watchlist, feed, at),
                     *comovement.readings(db, watchlist.rules, at),
                     *(_stored_reading(position, names, at) for position in seen.get(row.number, ())),
+                    *supplies.readings(db, at),
                 ],
             )
+
+
+@dataclass
+class _Supplies:
+    """Tokens looked at as often as the daemon does."""
+
+    listed: Sequence[ListedToken]
+    rules: Sequence[Rule]
+    looked_at: int = 0
+
+    def readings(self, db: Database, at: BlockStamp) -> Sequence[Reading]:
+        if at.time - self.looked_at < READ_EVERY_S:
+            return ()
+        self.looked_at = at.time
+        return stored_readings(db, self.listed, self.rules, at)
 
 
 def archive_moments(
@@ -144,7 +163,7 @@ def archive_moments(
             [
                 *position_readings(snapshot.seen, names, at),
                 *reported_readings(watchlist, snapshot.feeds.get(ETH_USD, NO_FEED), at),
-                *fee_readings(block.row, at, eip7918=False),
+                *fee_readings(block.row, at, eip7918=reserve_price(source.chain_id(), block.ref.timestamp)),
             ],
         )
 

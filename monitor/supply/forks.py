@@ -168,6 +168,12 @@ HOODI = Chain(
 CHAINS = {chain.chain_id: chain for chain in (MAINNET, SEPOLIA, HOODI)}
 
 
+def reserve_price(chain_id: int | None, timestamp: UnixTime) -> bool:
+    """Whether the base fee holds the blob fee up (EIP-7918); False on a chain that we do not know."""
+    chain = CHAINS.get(chain_id or 0)
+    return chain is not None and chain.is_active("osaka", timestamp)
+
+
 def fork_id(chain: Chain, timestamp: UnixTime) -> str:
     """The fork hash of EIP-2124 and EIP-6122 at `timestamp` (any time after the last fork by block).
 
