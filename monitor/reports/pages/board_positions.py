@@ -47,15 +47,15 @@ def _distance() -> Spec:
 
 
 def _price() -> Spec:
-    """The last row of each of `_POINTS` slices of the frame, found in the index alone."""
+    """The last row of each of `_POINTS` slices of the frame, from the index `position_by_time` alone."""
     query = (
-        f"WITH edge AS (SELECT max(block_number) - {DAYS} * 7200 AS first, max(1, {DAYS} * 7200 / {_POINTS}) AS slice FROM position),"
+        f"WITH edge AS (SELECT max(block_time) - {DAYS} * 86400 AS first, max(1, {DAYS} * 86400 / {_POINTS}) AS slice FROM position_now),"
         f" n AS MATERIALIZED (SELECT name, account, protocol, market, position_id FROM position_now WHERE name = {_NAME}),"
-        " picked AS MATERIALIZED (SELECT n.*, max(p.block_number) AS at FROM n JOIN edge"
-        f" JOIN position AS p ON {_KEY} AND p.block_number >= edge.first GROUP BY n.account, n.protocol, n.market, n.position_id, p.block_number / edge.slice),"
-        f" p AS MATERIALIZED (SELECT p.* FROM picked AS n JOIN position AS p ON {_KEY} AND p.block_number = n.at)"
-        f" SELECT {utc('block_time')} AS time, 'ETH price' AS line, name || ' · ' || market AS position, price_usd AS usd, outcome, max(1800, 36 * slice) AS step FROM p JOIN edge"
-        f" UNION ALL SELECT {utc('block_time')}, 'liquidation price', name || ' · ' || market, liquidation_usd, outcome, max(1800, 36 * slice) FROM p JOIN edge"
+        " p AS MATERIALIZED (SELECT n.name, n.market, max(p.block_time) AS block_time, p.price_usd, p.liquidation_usd, p.outcome, edge.slice"
+        f" FROM edge CROSS JOIN n CROSS JOIN position AS p ON {_KEY} AND p.block_time >= edge.first"
+        " GROUP BY n.account, n.protocol, n.market, n.position_id, p.block_time / edge.slice)"
+        f" SELECT {utc('block_time')} AS time, 'ETH price' AS line, name || ' · ' || market AS position, price_usd AS usd, outcome, max(1800, 3 * slice) AS step FROM p"
+        f" UNION ALL SELECT {utc('block_time')}, 'liquidation price', name || ' · ' || market, liquidation_usd, outcome, max(1800, 3 * slice) FROM p"
     )
     return chart(
         "ETH price of the protocol against the liquidation price, USD",

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from datasette.database import Database, QueryInterrupted, Results
 
@@ -82,10 +82,36 @@ class LiveFile(Database):
 
         return await self.execute_fn(ask)
 
+    async def foreign_keys_for_table(self, table: str) -> list[dict[str, Any]]:
+        """Datasette's own; `REFERENCES other` without a column means the key of the other table."""
+        listed = cast("Any", super()).foreign_keys_for_table
+        return [
+            {**key, "other_column": await self._named(key, "other_column", key["other_table"])}
+            for key in await listed(table)
+        ]
+
+    async def get_all_foreign_keys(self) -> dict[str, dict[str, list[dict[str, Any]]]]:
+        """Datasette's own, with the same column filled in."""
+        listed = cast("Any", super()).get_all_foreign_keys
+        return {
+            table: {
+                "incoming": [
+                    {**key, "column": await self._named(key, "column", table)} for key in keys["incoming"]
+                ],
+                "outgoing": [
+                    {**key, "other_column": await self._named(key, "other_column", key["other_table"])}
+                    for key in keys["outgoing"]
+                ],
+            }
+            for table, keys in (await listed()).items()
+        }
+
+    async def _named(self, key: dict[str, Any], part: str, table: str) -> str:
+        return key[part] or (await cast("Any", self).primary_keys(table))[0]
+
     async def table_counts(self, limit: int = 10) -> dict[str, int | None]:  # noqa: ARG002 (Datasette's signature)
         """Rows by table, None for what takes longer to count than a page should."""
-        counts: Any = super().table_counts
-        return await counts(_COUNT_LIMIT_MS)
+        return await cast("Any", super()).table_counts(_COUNT_LIMIT_MS)
 
     def _connection(self) -> sqlite3.Connection:
         """Of this thread; a new one when another file was put in the place of the old."""

@@ -6,7 +6,7 @@ import asyncio
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from traceback import extract_tb
@@ -102,40 +102,48 @@ class Hooks:
         return answer
 
     @hook
-    def extra_template_vars(self, template: str, datasette: Any) -> Any:
-        """The stamp of every page's foot, both palettes, and what the home page tells."""
+    def startup(self, datasette: Any) -> Any:
+        """Read the schema before the first visitor waits for it."""
+        return datasette.refresh_schemas
+
+    @hook
+    def extra_template_vars(self) -> Any:
+        """The stamp of every page's foot."""
 
         async def values() -> dict[str, Any]:
-            run = asyncio.get_running_loop().run_in_executor
-            now = UnixTime(int(time.time()))
-            found: dict[str, Any] = {
-                "stamp": await run(None, read_stamp, self._database, now),
-            }
-            if template == "index.html":
-                found["home"] = await run(None, read_home, self._database, self._stake, now)
-                found["groups"] = _groups()
-                found["tables"] = TABLES
-                found["boards"] = datasette.plugin_config("datasette-dashboards")
-            return found
+            return {"stamp": await _in_thread(read_stamp, self._database, _now())}
 
         return values
 
     @hook
     def register_routes(self) -> Sequence[tuple[str, Any]]:
-        """Figures that are not SQL: issuance with its interval, by the same code as `ethmon supply`."""
+        """The home page, and figures that are not SQL: issuance with its interval, as `ethmon supply` has it."""
+        return [(r"^/$", self._home), (r"^/-/supply\.json$", self._supply)]
 
-        async def supply(request: Any) -> Any:
-            days = str(request.args.get("days") or FRAMES[1])
-            if days not in FRAMES:
-                return _asgi.Response.json({"error": f"days is one of {', '.join(FRAMES)}"}, status=400)
-            run = asyncio.get_running_loop().run_in_executor
-            try:
-                found = await run(None, supply_json, self._database, self._stake, int(days))
-            except EthmonError as error:
-                return _asgi.Response.json({"error": str(error)}, status=503)
-            return _asgi.Response.json(found)
+    async def _home(self, request: Any, datasette: Any) -> Any:
+        values = {
+            "home": await _in_thread(read_home, self._database, self._stake, _now()),
+            "metadata": datasette.metadata(),
+            "groups": _groups(),
+            "tables": TABLES,
+            "boards": datasette.plugin_config("datasette-dashboards"),
+        }
+        page: str = await datasette.render_template("index.html", values, request=request)
+        return _asgi.Response.html(page)
 
-        return [(r"^/-/supply\.json$", supply)]
+    async def _supply(self, request: Any) -> Any:
+        days = str(request.args.get("days") or FRAMES[1])
+        if days not in FRAMES:
+            return _asgi.Response.json({"error": f"days is one of {', '.join(FRAMES)}"}, status=400)
+        return _asgi.Response.json(await _in_thread(supply_json, self._database, self._stake, int(days)))
+
+
+def _now() -> UnixTime:
+    return UnixTime(int(time.time()))
+
+
+async def _in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
 
 
 def _told(exception: Exception) -> tuple[int, str, str | None]:

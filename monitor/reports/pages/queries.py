@@ -45,11 +45,11 @@ QUERIES = (
         "    round(distance * 100, 2) AS distance_percent, round(CAST(health_factor AS REAL) / 1e18, 4) AS health_factor,\n"
         "    round(collateral_usd) AS collateral_usd, round(debt_usd) AS debt_usd, proof, block_number, account\n"
         "FROM position_now\nORDER BY distance IS NULL, distance"),
-    Canned(_POSITIONS, "position_history", "One position over time", "Type a wallet's name as the watch list has it.",
+    Canned(_POSITIONS, "position_history", "One position over time", "Its last seven days. Type a wallet's name as the watch list has it.",
         f"SELECT {_utc('p.block_time')} AS time_utc, p.name, p.market, p.price_usd, p.liquidation_usd, p.distance,\n"
-        "    p.collateral_usd, p.debt_usd, p.outcome\nFROM position_now AS n\nJOIN position AS p ON p.account = n.account AND p.protocol = n.protocol\n"
+        "    p.collateral_usd, p.debt_usd, p.outcome\nFROM position_now AS n\nCROSS JOIN position AS p ON p.account = n.account AND p.protocol = n.protocol\n"
         "    AND p.market = n.market AND p.position_id = n.position_id\n"
-        "WHERE n.name = :name AND p.block_number > n.block_number - 50400\nORDER BY p.block_number DESC\nLIMIT 1000"),
+        "WHERE n.name = :name AND p.block_time > n.block_time - 7 * 86400\nORDER BY p.block_time DESC\nLIMIT 1000"),
     Canned(_POSITIONS, "position_events", "What owners and liquidators did", "Supply, borrow, repay, withdraw, liquidation.",
         f"SELECT {_utc('block_time')} AS time_utc, account, market, kind, token, amount, detail, transaction_hash\n"
         "FROM position_event\nORDER BY block_number DESC, log_index DESC\nLIMIT 500"),

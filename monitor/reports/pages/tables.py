@@ -73,7 +73,7 @@ TABLES = {
     ),
     "price": Table("Answers of price feeds, a row when an answer is new.", ("feed",), "id"),
     "v_token_supply": Table("Supply of the listed tokens, or the cause why it could not be read."),
-    "token": Table("Tokens whose supply is read, and where the list has them from.", ("kind", "denomination")),
+    "token": Table("Tokens whose supply is read, and where the list has them from.", ("kind", "denomination"), label="name"),
     "token_supply": Table(
         "Supply of tokens: a row when it changed, and every hour.", newest_first="id",
         columns={"supply": "exact, in the token's smallest unit", "tokens": "for display", "cause": "why there is no supply"},
