@@ -13,6 +13,7 @@ from monitor.domain import Gap, GapKind
 from monitor.store import events, gaps, ledger, query
 from monitor.store.database import Database
 from monitor.units import BlockNumber, UnixTime
+from tests.support.close_rows import save_closes
 from tests.support.databases import chain, new_database, ref
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +32,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         new = chain(14_399, 14_402, branch="new", parent_branch="")
         ledger.replace_branch(db, ref(14_398), new, AT)
         events.record_endpoint(db, AT, "one", "down", "timed out")
+        save_closes(db)
     return path
 
 
