@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from threading import Event
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -80,14 +81,13 @@ def backfill(
 
 
 def _database(app: App) -> Database:
-    """Beside a daemon where there is one, else as the owner: then a new file may be made."""
+    """As the owner only to make or migrate the file: a daemon may be started while this runs."""
     from monitor.errors import StoreBusy
     from monitor.store.database import open_beside, open_writer
 
-    try:
-        return open_writer(app.settings.db)
-    except StoreBusy:
-        return open_beside(app.settings.db)
+    with suppress(StoreBusy):
+        open_writer(app.settings.db).close()
+    return open_beside(app.settings.db)
 
 
 def _claim(db: Database, source: Endpoints, now: int) -> None:

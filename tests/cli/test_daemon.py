@@ -6,14 +6,19 @@ import json
 import signal
 import time
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 
 from monitor.localnet.anvil import Anvil, ChainSpec
 from monitor.localnet.control import Control
+from monitor.store.database import open_writer
 from monitor.units import UnixTime
 from tests.support.commands import ethmon, eventually, rows, started, stop
 from tests.support.localnet import StartAnvil
+from tests.support.recorded_node import RecordedNode, synthetic
+from tests.support.rpc_server import RpcServer
 
 
 @pytest.fixture
@@ -128,6 +133,26 @@ def test_backfill_runs_beside_the_daemon(node: Anvil, tmp_path: Path) -> None:
         assert again.stdout.startswith("Nothing to do")
         assert stop(daemon) == 0
     assert rows(database, "SELECT first, last FROM coverage") == [(0, 150)]
+
+
+def test_a_daemon_can_be_started_while_a_backfill_runs(tmp_path: Path) -> None:
+    database, asked, go_on = tmp_path / "ethmon.db", Event(), Event()
+    node = RecordedNode(synthetic(40))
+
+    def slow(method: str, params: list[Any]) -> Any:
+        if params[:1] == [hex(3)]:
+            asked.set()
+            go_on.wait(30)
+        return node(method, params)
+
+    with RpcServer(slow) as server:
+        settings = {"ETH_RPC_URLS": server.url}
+        with started(tmp_path, "backfill", "--from", "0", "--quiet", **settings) as process:
+            assert asked.wait(30)
+            with open_writer(database):  # as a daemon opens it
+                go_on.set()
+                assert process.wait(timeout=30) == 0
+    assert rows(database, "SELECT first, last FROM coverage") == [(0, 39)]
 
 
 @pytest.mark.localnet
