@@ -13,12 +13,12 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib import import_module
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from monitor.domain import BlockRef
 from monitor.errors import EthmonError
+from monitor.reports.charts import loading
 from monitor.reports.charts.calendar import marks
 from monitor.reports.charts.wording import compact, moment, short_hash
 from monitor.units import SECONDS_PER_DAY
@@ -104,7 +104,7 @@ class Words:
 def quiet(look: Look) -> Generator[Any]:
     """Matplotlib with our settings. Raises EthmonError where it is not installed."""
     try:
-        mpl: Any = import_module("matplotlib")  # its annotations are incomplete
+        mpl = loading.matplotlib()
     except ImportError:
         raise EthmonError("Charts need Matplotlib. Install it: pip install 'ethmon[charts]'") from None
     settings: dict[str, Any] = {
@@ -198,11 +198,11 @@ class Sheet:
         """Hatch stretches of time in which nothing is known; whether there were any."""
         listed = list(spans)
         for axes in panels or self.axes:
-            for start, end in listed:
-                axes.axvspan(
-                    days(start), days(end), facecolor=self.palette.hole, edgecolor=self.palette.faint,
-                    hatch="////", linewidth=0, zorder=0.5,
-                )  # fmt: skip
+            axes.broken_barh(
+                [(days(start), days(end) - days(start)) for start, end in listed], (0, 1),
+                transform=axes.get_xaxis_transform(), facecolor=self.palette.hole, edgecolor=self.palette.faint,
+                hatch="////", linewidth=0, zorder=0.5,
+            )  # fmt: skip
         return bool(listed)
 
     def legend(self, axes: Any, entries: Sequence[tuple[str, str, str]]) -> None:
