@@ -47,7 +47,9 @@ def tokens(app: App, shape: str) -> None:
 
 def _print(view: TokenView) -> None:
     at = view.at
-    console().print(f"Block {at.number:,}  {at.hash}  {utc(at.timestamp)}\n", highlight=False, markup=False)
+    if at is not None:
+        heading = f"Block {at.number:,}  {at.hash}  {utc(at.timestamp)}\n"
+        console().print(heading, highlight=False, markup=False)
     lines = sorted(view.lines, key=_by_size)
     rows = [_cells(line) for line in lines]
     emit(HEADINGS, rows + [_group_cells(line) for line in view.groups], "table")
@@ -114,7 +116,7 @@ def _number(value: Decimal | CannotSee) -> float | None:
 def _record(view: TokenView) -> dict[str, object]:
     at = view.at
     return {
-        "block": {"number": at.number, "hash": at.hash, "time": utc(at.timestamp)},
+        "block": None if at is None else {"number": at.number, "hash": at.hash, "time": utc(at.timestamp)},
         "tokens": [{**_fields(line), "age_s": line.age_s} for line in view.lines],
         "totals": [_total(line) for line in view.groups],
     }

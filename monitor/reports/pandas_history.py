@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from monitor.comovement import eth_with, feed_closes, now
 from monitor.domain import ListedToken
 from monitor.errors import UsageError
-from monitor.readings.money import tokens_of
 from monitor.reports.burn import BurnFrame, burn_series
 from monitor.reports.comovement import window_days
 from monitor.reports.supply import method_words, supply_series
@@ -240,8 +239,7 @@ def _block_row(row: Sequence[Any]) -> dict[str, Any]:
 
 def _supply_of_token(found: tuple[ListedToken, SupplyRow]) -> dict[str, Any]:
     listed, row = found
-    known = row.units is not None and row.decimals is not None
-    amount = float(tokens_of(row.units or 0, row.decimals or 0)) if known else None
+    amount = None if row.units is None else row.units / 10 ** (row.decimals or 0)
     values = (
         row.block_time, row.block_number, listed.name, listed.kind, listed.denomination, listed.address,
         row.units, row.decimals, amount, row.cause,

@@ -36,7 +36,7 @@ class Line:
 class TokenTrack:
     """Tokens of one kind and denomination, or a single one, over a span of time."""
 
-    at: BlockRef
+    at: BlockRef | None
     title: str
     unit: str
     times: Sequence[UnixTime]
@@ -74,7 +74,6 @@ def token_track(
         listed = [one.listed for one in tokens.listed(db)]
         title, unit, members = _chosen(listed, name, kind, denomination)
         times = _grid(db, since, members)
-        assert at is not None
         lines = [Line(token, _values(db, token, times)) for token in members]
     known = [line for line in lines if line.values[0] is not None] or lines
     left_out = [line.token.name for line in lines if line not in known]

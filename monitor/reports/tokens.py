@@ -67,7 +67,8 @@ class GroupLine:
 class TokenView:
     """Everything at one head."""
 
-    at: BlockRef
+    at: BlockRef | None
+    """None: no block was followed yet, all is from a backfill."""
     lines: Sequence[TokenLine]
     groups: Sequence[GroupLine]
 
@@ -75,40 +76,45 @@ class TokenView:
 def token_view(db: Database) -> TokenView:
     """What is stored now. Raises UsageError where nothing is."""
     with db.snapshot():
-        at = ledger.cursor(db)
-        rows = {one.listed.address: tokens.newest(db, one.listed.address) for one in tokens.listed(db)}
-        if at is None or not any(rows.values()):
+        now = _now(db)
+        if now is None:
             raise UsageError(
                 "No supply of a token is stored yet: `ethmon run` reads those of ETHMON_TOKENS and [[token]]."
             )
         lines = [
-            _line(db, one, row, at)
+            _line(db, one, row, now)
             for one in tokens.listed(db)
-            if (row := rows[one.listed.address]) is not None
+            if (row := tokens.newest(db, one.listed.address)) is not None
         ]
-        return TokenView(at, lines, _group_lines(db, lines, at))
+        return TokenView(ledger.cursor(db), lines, _group_lines(db, lines, now))
 
 
 def span_of(db: Database, since: str) -> tuple[UnixTime, UnixTime]:
     """First and last second of the frame that `since` names, up to the head. Raises UsageError."""
-    at = ledger.cursor(db)
-    now = UnixTime(0) if at is None else at.timestamp
+    now = _now(db) or UnixTime(0)
     frame = frames.parse(since, CHAINS.get(identity.chain_id(db) or 0), now)
     return UnixTime(frame.start + 1), UnixTime(min(frame.end, now))
 
 
-def _line(db: Database, one: tokens.StoredToken, row: SupplyRow, at: BlockRef) -> TokenLine:
+def _now(db: Database) -> UnixTime | None:
+    """Time of the head, or of the newest row where a backfill was all that ran; None: there is no row."""
+    newest = tokens.newest_time(db)
+    at = ledger.cursor(db)
+    return newest if at is None or newest is None else at.timestamp
+
+
+def _line(db: Database, one: tokens.StoredToken, row: SupplyRow, now: UnixTime) -> TokenLine:
     address = one.listed.address
     last = row if row.units is not None else tokens.newest_seen(db, address)
-    now = amount_of(row)
+    amount = amount_of(row)
     changes = {
-        name: money.percent_change(now, _before(db, address, row.block_time, window))
+        name: money.percent_change(amount, _before(db, address, row.block_time, window))
         for name, window in WINDOWS.items()
     }
-    return TokenLine(one.listed, one.symbol, row, last, at.timestamp - row.block_time, changes)
+    return TokenLine(one.listed, one.symbol, row, last, now - row.block_time, changes)
 
 
-def _group_lines(db: Database, lines: Sequence[TokenLine], at: BlockRef) -> list[GroupLine]:
+def _group_lines(db: Database, lines: Sequence[TokenLine], end: UnixTime) -> list[GroupLine]:
     """Sums of what is seen now; one that is not makes the sum unknown, by name."""
     now = {line.listed.address: _fresh(line) for line in lines}
     found: list[GroupLine] = []
@@ -117,9 +123,7 @@ def _group_lines(db: Database, lines: Sequence[TokenLine], at: BlockRef) -> list
         changes = {
             name: money.percent_change(
                 total,
-                money.total(
-                    members, {one.address: _before(db, one.address, at.timestamp, window) for one in members}
-                ),
+                money.total(members, {one.address: _before(db, one.address, end, window) for one in members}),
             )
             for name, window in WINDOWS.items()
         }

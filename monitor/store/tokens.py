@@ -98,6 +98,12 @@ def newest(db: Database, address: Address, until: UnixTime | None = None) -> Sup
     return None if row is None else _read(row)
 
 
+def newest_time(db: Database) -> UnixTime | None:
+    """When something was news of any token on the list last."""
+    times = [row.block_time for one in listed(db) if (row := newest(db, one.listed.address)) is not None]
+    return max(times, default=None)
+
+
 def newest_seen(db: Database, address: Address) -> SupplyRow | None:
     """The last row of a token that has a supply."""
     row = db.row(
@@ -137,11 +143,15 @@ def rows_of_listed(
     db: Database, since: UnixTime, until: UnixTime, name: str | None = None
 ) -> list[tuple[ListedToken, SupplyRow]]:
     """Rows of the tokens on the list, or of the one of that name, oldest first."""
-    wanted = {one.listed.address: one.listed for one in listed(db) if name in {None, one.listed.name}}
-    rows = db.rows(
-        f"{_ROWS} WHERE block_time BETWEEN ? AND ? ORDER BY block_time, token_supply.id", since, until
-    )
-    return [(wanted[row[2]], _read(row)) for row in rows if row[2] in wanted]
+    found = [
+        (one.listed, _read(row))
+        for one in listed(db)
+        if name in {None, one.listed.name}
+        for row in db.rows(
+            f"{_ROWS} WHERE {_OF} AND block_time BETWEEN ? AND ?", one.listed.address, since, until
+        )
+    ]
+    return sorted(found, key=lambda one: one[1].block_time)
 
 
 def _row(at: BlockRef, address: Address, found: TokenSupply | str) -> SupplyRow:

@@ -52,19 +52,30 @@ class TokenWatch:
             for address, one in snapshot.supplies.items()
         }
         store.save(db, snapshot.at, self.listed, found)
-        now = {address: _amount(one) for address, one in snapshot.supplies.items()}
-        readings = list(money.supply_readings(self.listed, now, at))
-        for window in sorted(_windows(rules)):
-            before = self._before(db, window, at)
-            readings += money.change_readings(self.listed, now, before, window, at)
-        return readings
+        return stored_readings(db, self.listed, rules, at)
 
-    def _before(self, db: Database, window_s: int, at: BlockStamp) -> dict[Address, Decimal | CannotSee]:
-        found: dict[Address, Decimal | CannotSee] = {}
-        for token in self.listed:
-            row = store.start_of_window(db, token.address, UnixTime(at.time), window_s)
-            found[token.address] = money.unknown_before(window_s) if row is None else amount_of(row)
-        return found
+
+def stored_readings(
+    db: Database, listed: Sequence[ListedToken], rules: Sequence[Rule], at: BlockStamp
+) -> list[Reading]:
+    """What the store says at `at`, live and in a replay; nothing of tokens that nobody looked at for hours."""
+    rows = {token.address: store.newest(db, token.address, UnixTime(at.time)) for token in listed}
+    now = {
+        address: amount_of(row)
+        for address, row in rows.items()
+        if row is not None and at.time - row.block_time <= store.UNSEEN_AFTER_S
+    }
+    known = [token for token in listed if token.address in now]
+    readings = list(money.supply_readings(known, now, at))
+    for window in sorted(_windows(rules)):
+        before = {token.address: _before(db, token.address, window, at) for token in known}
+        readings += money.change_readings(known, now, before, window, at)
+    return readings
+
+
+def _before(db: Database, address: Address, window_s: int, at: BlockStamp) -> Decimal | CannotSee:
+    row = store.start_of_window(db, address, UnixTime(at.time), window_s)
+    return money.unknown_before(window_s) if row is None else amount_of(row)
 
 
 def amount_of(row: store.SupplyRow) -> Decimal | CannotSee:
@@ -74,10 +85,6 @@ def amount_of(row: store.SupplyRow) -> Decimal | CannotSee:
         if row.units is None or row.decimals is None
         else money.tokens_of(row.units, row.decimals)
     )
-
-
-def _amount(one: TokenSupply | CannotSee) -> Decimal | CannotSee:
-    return one if isinstance(one, CannotSee) else money.tokens_of(one.units, one.decimals)
 
 
 def _windows(rules: Sequence[Rule]) -> set[int]:

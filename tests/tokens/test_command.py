@@ -140,3 +140,12 @@ def test_a_chart_leaves_out_what_was_not_seen_at_the_start_and_names_it(folder: 
     done = ethmon(folder, "chart", "tokens", "NOPE")
     assert done.returncode == 2
     assert "There are: " in done.stderr
+
+
+def test_a_replay_tells_what_the_daemon_would_have_told(folder: Path) -> None:
+    rules = '[[rule]]\nname = "burn"\nreading = "token.supply_change"\ntoken = "USDC"\nwindow = "4h"\nbelow = "-5%"\n'
+    (folder / "watchlist.toml").write_text(rules)
+    found = json.loads(ethmon(folder, "replay", "--history", "--from", str(DAY - 600), "--json").stdout)
+    (told,) = [one for one in found["alerts"] if one["rule"] == "burn" and "supply changed" in one["alert"]]
+    assert told["alert"] == "USDC: supply changed by -20%"
+    assert told["block"] in range(DAY + 50, DAY + 101)
