@@ -8,6 +8,7 @@ from pathlib import Path
 
 from monitor.errors import ConfigError
 from monitor.protocols import (
+    aave_v2,
     aave_v3,
     aave_v4,
     compound_v3,
@@ -37,6 +38,7 @@ def adapters_for(chain_id: int, deployments: Path | None = None) -> list[Adapter
         *liquity_v1.adapters(chain_id, own.liquity_v1),
         *liquity_v2.adapters(chain_id, own.liquity_v2),
         *crvusd.adapters(chain_id, own.crvusd),
+        *aave_v2.adapters(chain_id, own.aave_v2, own.eth_tokens, own.eth_feeds),
         *aave_v4.adapters(chain_id, own.aave_v4, own.eth_feeds),
         *euler_v2.adapters(chain_id, own.euler_v2, own.eth_feeds),
     ]

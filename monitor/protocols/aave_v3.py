@@ -187,7 +187,9 @@ class AaveV3:
 
     def event_filter(self) -> EventFilter:
         """Logs of the pools."""
-        return EventFilter(tuple(one.pool for one in self.deployments), aave_v3_events.TOPICS)
+        return EventFilter(
+            tuple(one.pool for one in self.deployments), aave_v3_events.topics(aave_v3_events.V3)
+        )
 
     def decode_event(self, log: EventLog) -> Sequence[PositionEvent]:
         """What a pool's log says."""

@@ -1,4 +1,4 @@
-"""Events of Aave pools as events of positions."""
+"""Events of Aave pools, v2 and v3, as events of positions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from monitor.protocols.base import EventLog
 from monitor.units import Address
 
 Values = dict[str, Any]
-_EVENTS: Final = interface("aave_v3").events
+V2: Final = "aave_v2"
+V3: Final = "aave_v3"
 
 
 def _amount(
@@ -32,6 +33,7 @@ def _liquidation(values: Values) -> tuple[str, EventKind, str | None, int | None
 
 _MEANING: Final[Mapping[str, Callable[[Values], tuple[str, EventKind, str | None, int | None, str]]]] = {
     "Supply": _amount(EventKind.SUPPLY, "onBehalfOf"),
+    "Deposit": _amount(EventKind.SUPPLY, "onBehalfOf"),
     "Withdraw": _amount(EventKind.WITHDRAW, "user"),
     "Borrow": _amount(EventKind.BORROW, "onBehalfOf"),
     "Repay": _amount(EventKind.REPAY, "user"),
@@ -41,15 +43,18 @@ _MEANING: Final[Mapping[str, Callable[[Values], tuple[str, EventKind, str | None
     "LiquidationCall": _liquidation,
 }
 
-TOPICS: Final = tuple(_EVENTS[name].topic for name in _MEANING)
+
+def topics(generation: str) -> tuple[bytes, ...]:
+    """First topics of the logs that mean something. `generation`: `V2` or `V3`."""
+    return tuple(event.topic for event in interface(generation).events.values())
 
 
-def decode(log: EventLog, protocol: str, market: str) -> list[PositionEvent]:
+def decode(log: EventLog, protocol: str, market: str, generation: str = V3) -> list[PositionEvent]:
     """The event of a pool's log; nothing for an unknown or malformed one."""
-    for name, meaning in _MEANING.items():
-        event = _EVENTS[name]
+    for name, event in interface(generation).events.items():
         if not log.topics or log.topics[0] != event.topic:
             continue
+        meaning = _MEANING[name]
         try:
             values = event.decode(log.topics, log.data)
             who, kind, token, amount, detail = meaning(values)

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import msgspec
 
 from monitor.errors import ConfigError
+from monitor.protocols.aave_v2 import Pool
 from monitor.protocols.aave_v3_deployments import Deployment
 from monitor.protocols.aave_v4 import Spoke
 from monitor.protocols.compound_deployments import CometDeployment
@@ -37,6 +38,7 @@ _Count = Annotated[int, msgspec.Meta(ge=0)]
 class Own:
     """The user's deployments on one chain."""
 
+    aave_v2: tuple[Pool, ...] = ()
     aave_v3: tuple[Deployment, ...] = ()
     aave_v4: tuple[Spoke, ...] = ()
     morpho_blue: tuple[MorphoDeployment, ...] = ()
@@ -63,6 +65,14 @@ class _AaveV3(_Table, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def made(self) -> Deployment:
         weth = None if self.weth is None else _lower(self.weth)
         return Deployment(self.fork_of, self.market, _lower(self.pool), weth)
+
+
+class _AaveV2(_Table, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    market: _Name
+    pool: _Hex
+
+    def made(self) -> Pool:
+        return Pool(self.market, _lower(self.pool))
 
 
 class _AaveV4(_Table, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -175,6 +185,7 @@ class _Addresses(_Table, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    aave_v2: tuple[_AaveV2, ...] = ()
     aave_v3: tuple[_AaveV3, ...] = ()
     aave_v4: tuple[_AaveV4, ...] = ()
     morpho_blue: tuple[_Morpho, ...] = ()
@@ -195,6 +206,7 @@ def parse_own(document: Any, chain_id: int) -> Own:
     except msgspec.ValidationError as error:
         raise ConfigError("ETHMON_DEPLOYMENTS", f"is not understood: {error}.", "Correct the file.") from None
     return Own(
+        aave_v2=tuple(one.made() for one in found.aave_v2 if one.chain_id == chain_id),
         aave_v3=tuple(one.made() for one in found.aave_v3 if one.chain_id == chain_id),
         aave_v4=tuple(one.made() for one in found.aave_v4 if one.chain_id == chain_id),
         morpho_blue=tuple(one.made() for one in found.morpho_blue if one.chain_id == chain_id),

@@ -39,6 +39,7 @@ PROTOCOLS = {
     "sky": "Sky",
     "liquity_v1": "Liquity v1",
     "liquity_v2": "Liquity v2",
+    "aave_v2": "Aave v2",
     "aave_v4": "Aave v4",
     "euler_v2": "Euler v2",
     "crvusd": "crvUSD",

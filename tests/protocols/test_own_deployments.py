@@ -24,6 +24,10 @@ SKY = "\n".join(
     )
 )  # fmt: skip
 FULL = f"""
+[[aave_v2]]
+chain_id = 5
+market = "Old"
+pool = "{A}"
 [[aave_v3]]
 chain_id = 5
 market = "Fork"
@@ -87,6 +91,7 @@ def test_every_protocol_can_be_named(tmp_path):
     keys = [adapter.key for adapter in adapters_for(5, path)]
     assert sorted(keys) == sorted(
         [
+            "aave_v2",
             "aave_v3",
             "aave_v4",
             "morpho_blue",
@@ -103,13 +108,13 @@ def test_every_protocol_can_be_named(tmp_path):
 
 def test_mainnet_knows_all_protocols_without_a_file():
     keys = {adapter.key for adapter in adapters_for(1)}
-    assert len(keys) == len(adapters_for(1)) == 10
+    assert len(keys) == len(adapters_for(1)) == 11
 
 
 def test_the_users_own_stand_beside_ours_or_replace_them(tmp_path):
     path = tmp_path / "deployments.toml"
     path.write_text(FULL.replace("chain_id = 5", "chain_id = 1"))
-    assert len({adapter.key for adapter in adapters_for(1, path)}) == len(adapters_for(1, path)) == 10
+    assert len({adapter.key for adapter in adapters_for(1, path)}) == len(adapters_for(1, path)) == 11
 
 
 @pytest.mark.parametrize(
