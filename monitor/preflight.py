@@ -17,12 +17,15 @@ from monitor.chain.member import EndpointHealth, Feature
 from monitor.chain.public import MAINNET, public_endpoints
 from monitor.chain.redact import labels
 from monitor.chain.schedule import Agreed, Mismatch, find_blob_fees
+from monitor.closes import closes_of_file
 from monitor.config import Settings, readable_by_others
-from monitor.errors import ConfigError, NodeError, StoreBusy, StoreError
+from monitor.errors import ConfigError, EthmonError, NodeError, StoreBusy, StoreError
+from monitor.macro.correlation import LONGEST_STEP_DAYS
 from monitor.ports import Clock
 from monitor.store import coverage, gaps, identity, lock
 from monitor.store.database import Database, open_reader, open_writer
 from monitor.supply.forks import CHAINS
+from monitor.units import SECONDS_PER_DAY
 from monitor.watchlist import load_watchlist
 
 CLOCK_OFF_S = 30
@@ -69,6 +72,7 @@ def preflight(
     yield from _disk(settings)
     yield from _nodes(settings, clock)
     yield _watchlist(settings, channels)
+    yield from _series(settings, clock)
     yield from _channels(channels)
 
 
@@ -86,6 +90,24 @@ def _watchlist(settings: Settings, channels: Mapping[str, object]) -> Finding:
     counts = (len(found.wallets), len(found.levels), len(found.holdings), len(found.rules))
     text = "{} wallets, {} levels, {} holdings; {} rules with the defaults".format(*counts)
     return Finding("watchlist", str(path), Grade.OK, text)
+
+
+def _series(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """The user's CSV files, which nobody brings up to date for him."""
+    try:
+        listed = load_watchlist(settings.watchlist).series
+    except ConfigError:
+        return  # told as the watchlist's
+    for one in listed:
+        try:
+            found = closes_of_file(one.file, one.column or None, entry=f"[[series]] '{one.name}'")
+        except EthmonError as error:
+            yield Finding("series", one.name, Grade.FAIL, str(error))
+            continue
+        age = clock.now() // SECONDS_PER_DAY - max(found, default=0)
+        grade = Grade.WARN if age > LONGEST_STEP_DAYS else Grade.OK
+        text = f"{len(found):,} daily closes, the newest {age} days old" if found else "it has no close"
+        yield Finding("series", one.name, grade, text)
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:

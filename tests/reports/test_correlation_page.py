@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -66,3 +67,21 @@ def test_the_python_of_the_page_runs(folder: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "high_95" in done.stdout
+
+
+def test_check_reads_the_files_of_series(folder: Path) -> None:
+    (folder / "own.toml").write_text(
+        "".join(f'[[series]]\nname = "{name}"\nfile = "{name}.csv"\n' for name in ("nasdaq", "gone"))
+    )
+    done = ethmon(folder, "check", "--json", ETHMON_WATCHLIST="own.toml", ETH_RPC_URLS="http://127.0.0.1:9")
+    told = {
+        one["subject"]: (one["grade"], one["text"])
+        for one in json.loads(done.stdout)
+        if one["area"] == "series"
+    }
+    assert told["nasdaq"][0] == "warn"
+    assert told["nasdaq"][1].startswith("120 daily closes, the newest ")
+    assert told["gone"] == (
+        "fail",
+        "[[series]] 'gone': file gone.csv: cannot be read (No such file or directory).",
+    )

@@ -61,6 +61,8 @@ QUERIES = (
         f"SELECT name, kind, denomination, tokens, cause, {_utc('block_time')} AS time_utc, block_number, address, source\n"
         "FROM token\nJOIN token_supply AS s ON s.id = (\n    SELECT id FROM token_supply WHERE token_id = token.id ORDER BY block_time DESC, id DESC LIMIT 1)\n"
         "WHERE listed = 1\nORDER BY kind, denomination, tokens DESC"),
+    Canned("Other prices", "correlation", "ETH with other prices", "Pearson's r of daily log returns over 30 and 90 days: an estimate with its 95 % interval.",
+        "SELECT day_utc, series, window_days, r, low_95, high_95, returns, cause\nFROM v_correlation\nORDER BY day_utc DESC, series, window_days\nLIMIT 1000"),
     Canned(_TOLD, "alerts", "Alerts, newest first", "What was told, and whether it still stands.",
         f"SELECT {_utc('at_time')} AS time_utc, {_SEVERITY}, title, transition, rule, at_block, standing\nFROM alert\nORDER BY serial DESC\nLIMIT 500"),
     Canned(_TOLD, "deliveries", "Messages and their fate", "Attempts, errors and when each arrived.",
