@@ -66,7 +66,7 @@ def backfill(
             run_prices(app, db, source, (first, last), _stoppable(), quiet=quiet)
             source.close()
             return
-        start, end = _range(source, first, last)
+        start, end = _left_to_us(db, _range(source, first, last))
         cancel = _stoppable()
         if tokens:
             from monitor.cli.backfill_tokens import run_tokens
@@ -108,6 +108,22 @@ def _range(source: Endpoints, first: str, last: str) -> tuple[BlockNumber, Block
     if start > end:
         raise UsageError(f"--from {first} is block {start:,}, after --to {last}, block {end:,}.")
     return start, end
+
+
+def _left_to_us(db: Database, span: tuple[BlockNumber, BlockNumber]) -> tuple[BlockNumber, BlockNumber]:
+    """What a running daemon has yet to follow is its own: of a block that is stored already it alerts nobody."""
+    from monitor.errors import StoreError
+    from monitor.store import ledger, lock
+
+    if lock.holder(db.path) is None:
+        return span
+    at = ledger.cursor(db)
+    if at is None or at.number < span[0]:
+        raise StoreError(
+            f"The daemon has not come to block {span[0]:,} yet and will read from there by itself. "
+            "Stop it first, or give an earlier --from."
+        )
+    return span[0], min(span[1], at.number)
 
 
 def _stoppable() -> Event:

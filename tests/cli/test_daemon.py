@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 
+from monitor.chain.endpoints import Endpoints
 from monitor.localnet.anvil import Anvil, ChainSpec
 from monitor.localnet.control import Control
+from monitor.store import ledger
 from monitor.store.database import open_writer
-from monitor.units import UnixTime
+from monitor.units import BlockNumber, UnixTime
+from tests.support.clock import ManualClock
 from tests.support.commands import ethmon, eventually, rows, started, stop
+from tests.support.databases import new_database
 from tests.support.localnet import StartAnvil
 from tests.support.recorded_node import RecordedNode, synthetic
 from tests.support.rpc_server import RpcServer
@@ -133,6 +137,25 @@ def test_backfill_runs_beside_the_daemon(node: Anvil, tmp_path: Path) -> None:
         assert again.stdout.startswith("Nothing to do")
         assert stop(daemon) == 0
     assert rows(database, "SELECT first, last FROM coverage") == [(0, 150)]
+
+
+def test_what_a_daemon_has_yet_to_follow_is_left_to_it(tmp_path: Path) -> None:
+    """It reads events and sends alerts of the blocks that it stores itself, and of no others."""
+    database = tmp_path / "ethmon.db"
+    node = RecordedNode(synthetic(40))
+    with (
+        RpcServer(node) as server,
+        new_database(database) as daemon,
+        Endpoints([server.url], clock=ManualClock()) as source,
+    ):
+        blocks = source.blocks(BlockNumber(30), BlockNumber(34))
+        ledger.append(daemon, [block for block in blocks if block], UnixTime(1))
+        settings = {"ETH_RPC_URLS": server.url}
+        assert ethmon(tmp_path, "backfill", "--from", "0", "--quiet", **settings).returncode == 0
+        assert rows(database, "SELECT first, last FROM coverage") == [(0, 34)]
+        refused = ethmon(tmp_path, "backfill", "--from", "36", "--quiet", **settings)
+        assert "by itself" in refused.stderr
+        assert head_of(database) == 34
 
 
 def test_a_daemon_can_be_started_while_a_backfill_runs(tmp_path: Path) -> None:
