@@ -67,7 +67,7 @@ def _commands(database: Path) -> Iterator[str]:
     yield f"{command} --db {database} supply"
     yield f"{command} --db {database} positions"
     yield f"{command} --db {database} tokens"
-    yield f"{command} --db {database} status"
+    yield f"{command} --db {database} status --watch"
     yield f'{command} --db {database} query "{ask}"'
     yield f"{command} run        (mainnet; public endpoints, or your own in ETH_RPC_URLS)"
 

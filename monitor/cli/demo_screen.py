@@ -64,7 +64,9 @@ def draw(seen: Seen, blocks: int, width: int, height: int) -> list[Text]:
 
 def _story(seen: Seen, blocks: int, width: int) -> Section:
     newest, totals = seen.blocks[0], seen.totals
-    place = Text(f"block {newest.number:,}", "bold") + Text(f" of about {blocks:,}   {utc(newest.timestamp)}")
+    place = Text.assemble(
+        (f"block {newest.number:,}", "bold"), f" of about {blocks:,}   {utc(newest.timestamp)}"
+    )
     burned = labelled("burned", Text(f"{format_eth(totals.burn_wei, 9)} ETH", "bold yellow"), " by base fee")
     blobs = Text(f"{format_eth(totals.blob_burn_wei)} ETH by {blobs_in(totals.blob_gas_used)} blobs")
     fees = [row.base_fee_wei for row in reversed(seen.blocks)]

@@ -55,8 +55,8 @@ class Titled:
 
     def draw(self, height: int) -> list[Text]:
         """The title, and what fits."""
-        title = fit(Text("─ ", DIM) + Text(self.section.title, "bold") + Text(" "), self.width)
-        rule = title + Text("─" * (self.width - title.cell_len), DIM)
+        title = fit(Text.assemble(("─ ", DIM), (self.section.title, "bold"), " "), self.width)
+        rule = Text.assemble(title, ("─" * (self.width - title.cell_len), DIM))
         return [rule, *(fit(line, self.width) for line in self.section.cut(height - 1))][:height]
 
 

@@ -141,7 +141,7 @@ def _holes(frame: BurnFrame) -> bool:
 def _frame(frame: BurnFrame) -> Text:
     seen = coverage_words(frame)
     text = labelled(frame.name, f"{burned_words(frame)} ETH")
-    return text if seen == "all" else text + Text(f" ({seen})", MILD)
+    return text if seen == "all" else Text.assemble(text, (f" ({seen})", MILD))
 
 
 def burned_words(frame: BurnFrame) -> str:
@@ -205,7 +205,7 @@ def _undone(one: NetFrame) -> Iterator[Text]:
     issued = (low + high) * WEI_PER_GWEI // 2
     if issued > 0:
         share = one.burn.total_wei / issued
-        yield bar(min(share, 1.0), 10, BURN) + Text(f" {share:.0%} of it", DIM)
+        yield Text.assemble(bar(min(share, 1.0), 10, BURN), (f" {share:.0%} of it", DIM))
 
 
 def _by_block(

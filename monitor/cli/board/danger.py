@@ -19,6 +19,7 @@ from monitor.cli.board.pieces import (
     ends,
     fit,
     joined,
+    labelled,
     padded,
     plain,
 )
@@ -115,9 +116,11 @@ def _table(rows: Sequence[Near], width: int) -> list[Text]:
     widths = [name_width, *(column.width for column in columns[1:])]
     head = _line([Text(column.name, DIM) for column in columns], columns, widths)
     body = [
-        _line([column.cells[index] for column in columns], columns, widths)
-        + Text(GAP)
-        + _bar(one, bar_width, width - taken - name_width - len(GAP))
+        Text.assemble(
+            _line([column.cells[index] for column in columns], columns, widths),
+            GAP,
+            _bar(one, bar_width, width - taken - name_width - len(GAP)),
+        )
         for index, one in enumerate(rows)
     ]
     return [fit(line, width) for line in (head, *body)]
@@ -146,11 +149,14 @@ def _line(cells: Sequence[Text], columns: Sequence[_Column], widths: Sequence[in
 
 def _card(one: Near, width: int) -> list[Text]:
     """Two lines for a narrow screen."""
-    away = _away(one) + Text(f"  {_dollars(one)}" if one.distance else "")
+    away = Text.assemble(_away(one), f"  {_dollars(one)}" if one.distance else "")
     name = fit(_name(one), width - away.cell_len - 2)
-    facts = joined([_liquidated(one), Text("HF ", DIM) + _health(one)], width - LEAST_BAR - 3)
+    facts = joined([_liquidated(one), labelled("HF", _health(one))], width - LEAST_BAR - 3)
     room = width - facts.cell_len - 3
-    return [ends(name, away, width), ends(Text(" ") + facts, _bar(one, min(room, MOST_BAR), room), width)]
+    return [
+        ends(name, away, width),
+        ends(Text.assemble(" ", facts), _bar(one, min(room, MOST_BAR), room), width),
+    ]
 
 
 def _name(one: Near) -> Text:
@@ -237,4 +243,4 @@ def _told(one: Told, now: UnixTime, width: int) -> Text:
     title = Text(plain(one.title), style)
     if state:
         title = ends(fit(title, width - 19 - len(state)), Text(state, MILD), width - 17)
-    return fit(when + Text(" ") + what + Text(" ") + title, width)
+    return fit(Text.assemble(when, " ", what, " ", title), width)

@@ -103,7 +103,8 @@ def _three_columns(board: Board, now: UnixTime, width: int, height: int) -> Bloc
 def _headline(board: Board, now: UnixTime, width: int) -> Text:
     pid = board.status.daemon_pid
     running = Text("● running", GOOD) if pid else Text("○ no daemon", BAD)
-    return ends(Text("ethmon ", "bold") + Text(f"{board.status.chain_name}  ") + running, _clock(now), width)
+    left = Text.assemble(("ethmon ", "bold"), f"{board.status.chain_name}  ", running)
+    return ends(left, _clock(now), width)
 
 
 def _clock(now: UnixTime) -> Text:

@@ -26,7 +26,7 @@ LEVELS: dict[Severity | None, str] = {
     Severity.CRITICAL: BAD,
 }
 # Isolates have no width but reorder; joiners and variation selectors are drawn as wide as each terminal likes.
-_UNSTEADY = {ord(char): None for char in "\u2066\u2067\u2068\u2069\u200d\ufe0e\ufe0f"}
+_UNSTEADY = {**{ord(char): None for char in "\u2066\u2067\u2068\u2069\u200d\ufe0e\ufe0f"}, 0xA0: " "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def padded(line: Text, width: int, *, right: bool = False) -> Text:
 def ends(left: Text, right: Text, width: int) -> Text:
     """One part at each end of the line; the right one goes where there is no room for both."""
     room = width - left.cell_len - right.cell_len
-    return fit(left, width) if room < 2 else left + Text(" " * room) + right
+    return fit(left, width) if room < 2 else Text.assemble(left, " " * room, right)
 
 
 def joined(parts: Sequence[Text], width: int, gap: str = "   ") -> Text:
@@ -102,7 +102,7 @@ def joined(parts: Sequence[Text], width: int, gap: str = "   ") -> Text:
     for part in parts[1:]:
         if line.cell_len + len(gap) + part.cell_len > width:
             break
-        line = line + Text(gap) + part
+        line = Text.assemble(line, gap, part)
     return line
 
 
@@ -111,7 +111,7 @@ def flow(parts: Sequence[Text], width: int, gap: str = "   ") -> list[Text]:
     lines: list[Text] = []
     for part in parts:
         if lines and lines[-1].cell_len + len(gap) + part.cell_len <= width:
-            lines[-1] = lines[-1] + Text(gap) + part
+            lines[-1] = Text.assemble(lines[-1], gap, part)
         else:
             lines.append(fit(part, width))
     return lines
@@ -159,7 +159,4 @@ def _cells(eighths: int, width: int) -> Iterator[str]:
 
 def labelled(name: str, *parts: Text | str) -> Text:
     """`name` in dim letters, then its value."""
-    text = Text(f"{name} ", DIM)
-    for part in parts:
-        text.append(part) if isinstance(part, str) else text.append_text(part)
-    return text
+    return Text.assemble((f"{name} ", DIM), *parts)

@@ -90,7 +90,7 @@ def _outbox(board: Board, now: UnixTime) -> Iterator[Text]:
 
 def _endpoint(one: EndpointEvent, now: UnixTime) -> Text:
     colour = GOOD if one.state == "ok" else MILD if one.state in _PASSING else BAD
-    text = Text("● ", colour).append(plain(one.endpoint), "").append(f"  {plain(one.state)}", colour)
+    text = Text.assemble(("● ", colour), plain(one.endpoint), (f"  {plain(one.state)}", colour))
     text.append(f" for {age(max(now - one.at, 0))}", DIM)
     if one.detail and one.state != "ok":
         text.append(f": {plain(one.detail)}")
