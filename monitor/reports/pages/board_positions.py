@@ -71,7 +71,7 @@ def _price() -> Spec:
                 "strokeDash": {
                     "field": "line",
                     "scale": {"domain": ["ETH price", "liquidation price"], "range": [[1, 0], [5, 3]]},
-                    "legend": {"orient": "top", "title": None},
+                    "legend": None,
                 },
                 "tooltip": tips(
                     ("time", "at", "time"), ("position", "position", ""), ("line", "line", ""), ("usd", "USD", ",.2f"), ("outcome", "outcome", "")

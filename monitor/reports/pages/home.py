@@ -104,11 +104,11 @@ def _supply_tile(db: Database, stake: tuple[int, int] | None) -> Iterator[Tile]:
         return
     low, high = day.net.low_wei, day.net.high_wei
     middle, half = (low + high) // 2, (high - low + 1) // 2
-    spread = f" ± {format_eth(half, 0)}" if half >= WEI_PER_ETH else ""
     sign = "+" if middle > 0 else ""
+    spread = f"± {format_eth(half, 0)} ETH; " if half >= WEI_PER_ETH else ""
     issued = 0 if isinstance(day.issuance, Unknown) else sum(bounds_gwei(day.issuance)) // 2 * WEI_PER_GWEI
-    note = f"issued {format_eth(issued, 0)} ETH, {known}"
-    yield Tile("Net supply, 24 h", f"{sign}{format_eth(middle, 0)}{spread} ETH", note, "supply")
+    note = f"{spread}issued {format_eth(issued, 0)} ETH, {known}"
+    yield Tile("Net supply, 24 h", f"{sign}{format_eth(middle, 0)} ETH", note, "supply")
 
 
 def _position_tile(db: Database) -> Iterator[Tile]:

@@ -44,12 +44,12 @@ def amount(field: str, unit: str, form: str = ",~f", **more: Any) -> Spec:
 
 
 def kinds(field: str, colours: dict[str, str]) -> Spec:
-    """Colour by kind, with a legend above."""
+    """Colour by kind. The page writes the legend: Vega's own is cut off on a phone."""
     return {
         "field": field,
         "type": "nominal",
         "scale": {"domain": list(colours), "range": list(colours.values())},
-        "legend": {"orient": "top", "title": None},
+        "legend": None,
     }
 
 

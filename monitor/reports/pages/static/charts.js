@@ -17,7 +17,7 @@
     const notes = [picked(chart, rows), chart.note, note, holes.length ? "Grey: not seen." : "", partly(chart, rows)];
     if (truncated) notes.push(`Only the first ${rows.length} rows are drawn.`);
     figure.querySelector(".note").textContent = notes.filter(Boolean).join(" ");
-    legend(figure, chart);
+    legend(figure, chart, rows);
     const element = figure.querySelector(".drawing");
     element.textContent = "";
     const spec = coloured({
@@ -137,13 +137,18 @@
     return pale.length ? `Pale: ${pale.join(", ")}.` : "";
   }
 
-  function legend(figure, chart) {
-    if (!chart.legend || figure.querySelector(".legend")) return;
+  function legend(figure, chart, rows) {
+    const kinds = new Map(Object.entries(chart.legend || {}));
+    for (const { encoding } of chart.display.layer || [chart.display]) {
+      const { field, scale } = encoding.color || {};
+      const seen = new Set(rows.map((row) => row[field]));
+      (scale?.domain || []).forEach((name, index) => { if (seen.has(name)) kinds.set(name, scale.range[index]); });
+    }
+    if (!kinds.size || figure.querySelector(".legend")) return;
     const list = Object.assign(document.createElement("p"), { className: "legend" });
-    for (const [name, colour] of Object.entries(chart.legend)) {
-      const key = document.createElement("span");
+    for (const [name, colour] of kinds) {
+      const key = Object.assign(document.createElement("span"), { textContent: name });
       key.style.setProperty("--key", `var(--${colour.slice(1)})`);
-      key.textContent = name;
       list.append(key);
     }
     figure.querySelector("figcaption").after(list);
