@@ -10,10 +10,11 @@ from dataclasses import replace
 
 from alerts.compose import notice
 from alerts.model import Fact, Message, Severity
+from alerts.wording import moment
 from monitor.reports import positions as words
 from monitor.reports.burn import burn_view
 from monitor.reports.status import read_status
-from monitor.store import outbox
+from monitor.store import incidents, outbox
 from monitor.store.database import Database
 from monitor.units import SECONDS_PER_DAY, UnixTime, format_eth, format_gwei
 
@@ -26,7 +27,7 @@ def digest(db: Database, now: UnixTime) -> Message:
     bare = notice(
         f"digest:{day}", "Daily digest", "All that ethmon saw in the last 24 hours.", Severity.INFO, now
     )
-    facts = (*_chain(db, now), *_positions(db), *_deliveries(db))
+    facts = (*_chain(db, now), *_positions(db), *_open(db), *_deliveries(db, now))
     return replace(bare, thread="digest", facts=facts)
 
 
@@ -52,8 +53,16 @@ def _positions(db: Database) -> Iterator[Fact]:
         yield Fact(line.row.name, f"{words.liquidation_words(line.row)}, {words.distance_words(line.row)}")
 
 
-def _deliveries(db: Database) -> Iterator[Fact]:
-    counts = outbox.counts(db)
+def _open(db: Database) -> Iterator[Fact]:
+    found = incidents.list_open(db)
+    for row in found[:NEAREST]:
+        yield Fact(f"Still {row.phase}", f"{row.title} (told {moment(row.told_at)})")
+    if len(found) > NEAREST:
+        yield Fact("Still open", f"{len(found) - NEAREST} more: `ethmon alerts list`")
+
+
+def _deliveries(db: Database, now: UnixTime) -> Iterator[Fact]:
+    counts = outbox.counts(db, now - SECONDS_PER_DAY)
     waiting = sum(count for (_, state), count in counts.items() if state in {"pending", "sending"})
     dead = sum(count for (_, state), count in counts.items() if state == "dead")
     sent = sum(count for (_, state), count in counts.items() if state == "delivered")

@@ -29,6 +29,9 @@ log = logging.getLogger("ethmon")
 CHECKPOINT_EVERY_S = 3_600
 CHECK_RULES_EVERY_S = 3_600
 HEARTBEAT_EVERY_S = 60
+DEAD_HEAD_S = 300
+UNREACHABLE_S = 1_800
+"""Messages that wait so long on every channel: nobody would hear of a liquidation."""
 DIGEST_HOUR_UTC = 8
 SAMPLE_EVERY_S = 60
 """Between looks whether a new epoch is due; a sample is taken once per due epoch."""
@@ -111,10 +114,19 @@ class Jobs:
 
     def beat(self) -> None:
         """Tell the outside that all is well; silence is the alarm."""
-        if self.is_well():
+        if self.is_well() and self._is_alive():
             outcome = Heartbeat(self.settings.heartbeat_url).beat()
             if outcome.cause:
                 log.warning("%s", outcome.cause)
+
+    def _is_alive(self) -> bool:
+        """What is stored tells of a head loop that hangs, and of messages that reach nobody."""
+        now = self.clock.now()
+        people = set(self.channels) - {"console"}
+        with open_beside(self.settings.db) as db:
+            head = ledger.cursor(db)
+            unreachable = people and people <= outbox.stuck(db, now - UNREACHABLE_S)
+        return head is not None and now - head.timestamp < DEAD_HEAD_S and not unreachable
 
     def _sample_issuance(self, scheduler: Any, running: ExitStack) -> None:
         nodes = BeaconNodes(self.settings.beacon_urls, self.clock, self.source.chain_id())

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from alerts.engine import States, evaluate
+from alerts.engine import States, evaluate, selects
 from alerts.model import Alert, BlockStamp, CannotSee, Fact, Gone, Kind, Reading, Rule, Transition
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.follower import Advance
@@ -72,6 +72,8 @@ class Replayed:
 
     told: list[Told] = field(default_factory=list[Told])
     moments: int = 0
+    unjudged: tuple[str, ...] = ()
+    """Rules for which there was no reading: that they said nothing means nothing."""
 
     def verdicts(self) -> list[Verdict]:
         """One for each rule and subject that was told about, in order of the first word."""
@@ -87,13 +89,16 @@ def replay(
     """Judge every moment as the daemon would have. `progress` is called after each."""
     outcome = Replayed()
     states: States = {}
+    unmatched = list(rules)
     for at, readings in moments:
+        unmatched = [rule for rule in unmatched if not any(selects(rule, reading) for reading in readings)]
         evaluation = evaluate(rules, readings, states, at)
         states = evaluation.states
         outcome.told += [Told(at.number, at.time, alert) for alert in evaluation.alerts]
         outcome.moments += 1
         if progress is not None:
             progress(at)
+    outcome.unjudged = tuple(sorted(rule.name for rule in unmatched))
     return outcome
 
 

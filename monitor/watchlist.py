@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from alerts.model import Rule
-from alerts.rules import RuleError, parse_rules
+from alerts.rules import RuleError, nearest, parse_rules
 from monitor.domain import ListedToken
 from monitor.errors import ConfigError
 from monitor.protocols.token_list import SHIPPED, STABLECOIN
@@ -116,6 +116,8 @@ def parse_watchlist(
         raise ConfigError(f"watchlist, {error.setting}", error.problem, error.fix) from None
     wallets = tuple(_wallet(place, table) for place, table in _entries(document, "wallet"))
     _refuse_twins("wallet", [wallet.address for wallet in wallets])
+    for label in ("wallet", "level", "holding"):
+        _refuse_strangers(rules, label, [table.get("name") for _, table in _entries(document, label)])
     series = tuple(_series(place, table, folder) for place, table in _entries(document, "series"))
     _refuse_twins("series", [one.name for one in series])
     _refuse_unknown_series(rules, series)
@@ -130,6 +132,17 @@ def parse_watchlist(
         series=series,
         tokens=tokens,
     )
+
+
+def _refuse_strangers(rules: Iterable[Rule], label: str, names: list[Any]) -> None:
+    """A rule about somebody who is not in the file would be silent for ever."""
+    for rule in rules:
+        wanted = rule.select.get(label)
+        if wanted is not None and wanted not in names:
+            fix = nearest(wanted, [str(name) for name in names]) if names else f"There is no [[{label}]]."
+            raise ConfigError(
+                f"watchlist, rule {rule.name!r}: {label}", f"{wanted!r} is not in the file.", fix
+            )
 
 
 def parse_address(setting: str, text: object) -> Address:

@@ -136,6 +136,7 @@ def _print(outcome: Replayed, shape: str) -> None:
                 {
                     "moments": outcome.moments,
                     "alerts": timeline,
+                    "not_judged": outcome.unjudged,
                     "rules": [dict(zip(COUNTS, row, strict=True)) for row in counts],
                 }
             )
@@ -146,3 +147,7 @@ def _print(outcome: Replayed, shape: str) -> None:
         emit(TIMELINE, rows, shape)
         console().print()
         emit(COUNTS, counts, shape)
+    if outcome.unjudged:
+        click.echo(
+            f"\nNot judged, nothing that they look at is in there: {'; '.join(outcome.unjudged)}.", err=True
+        )

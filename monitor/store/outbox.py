@@ -279,14 +279,23 @@ def enable_channels(db: Database) -> None:
         connection.execute("DELETE FROM channel WHERE json_extract(health, '$.disabled') != ''")
 
 
-def counts(db: Database) -> dict[tuple[str, str], int]:
-    """Rows by (channel, state)."""
+def counts(db: Database, since: float = 0.0) -> dict[tuple[str, str], int]:
+    """Rows by (channel, state): those that still wait, and those that were done at `since` or later."""
     return {
         (channel, state): count
         for channel, state, count in db.rows(
-            "SELECT channel, state, count(*) FROM outbox GROUP BY channel, state"
+            "SELECT channel, state, count(*) FROM outbox WHERE coalesce(done_at, ?1) >= ?1 GROUP BY channel, state",
+            since,
         )
     }
+
+
+def stuck(db: Database, before: float) -> frozenset[str]:
+    """Channels on which a message has waited since before that moment, wall clock."""
+    found = db.rows(
+        "SELECT DISTINCT channel FROM outbox WHERE state IN ('pending', 'sending') AND created_at < ?", before
+    )
+    return frozenset(channel for (channel,) in found)
 
 
 def backlog(db: Database) -> Backlog:

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from alerts.model import Band, Direction, Kind, Rule, Severity, Unit
 from alerts.quantity import example, parse_duration, parse_number
 from alerts.rules import RuleError, parse_rules
+from monitor.errors import ConfigError
 from monitor.readings.catalogue import CATALOGUE
+from monitor.watchlist import parse_watchlist
 
 S = Severity
 
@@ -184,3 +186,19 @@ def test_what_is_not_plainly_a_number_is_none(raw: Any) -> None:
 @pytest.mark.parametrize("raw", ["", "m", "5", "-5m", "5.5h", "5min", "1y", True, 1.5, -1, 10**12])
 def test_what_is_not_a_time_is_none(raw: Any) -> None:
     assert parse_duration(raw) is None
+
+
+@pytest.mark.parametrize(
+    ("label", "reading", "fix"),
+    [
+        ("wallet", "position.health_factor", "Did you mean 'Whale'?"),
+        ("level", "level.distance", "no [[level]]"),
+    ],
+)
+def test_a_rule_about_somebody_who_is_not_in_the_file_is_refused(label: str, reading: str, fix: str) -> None:
+    """It would be silent for ever."""
+    wallet = {"name": "Whale", "address": "0x" + "11" * 20}
+    rule = {"reading": reading, label: "Whael", "below": 1}
+    with pytest.raises(ConfigError, match="is not in the file") as refused:
+        parse_watchlist({"wallet": [wallet], "rule": [rule]})
+    assert fix in str(refused.value)
