@@ -71,11 +71,7 @@ def _stands(orphan: Orphan, state: Incident) -> bool:
         case Transition.BLIND:
             return state.blind_since is not None
         case _:
-            return state.told == _heard(orphan)
-
-
-def _heard(orphan: Orphan) -> int:
-    return 0 if orphan.transition is Transition.RECOVERED else orphan.level
+            return state.told == orphan.level
 
 
 def _adopted(state: Incident, orphan: Orphan) -> Incident:

@@ -255,6 +255,61 @@ def test_events_can_be_snoozed_and_are_counted_meanwhile() -> None:
     assert story.told[-1].reason.more == 2
 
 
+def test_a_bigger_event_is_told_within_the_cool_down_and_a_held_back_word_starts_a_new_one() -> None:
+    rule = replace(BIG, levels=(*BIG.levels, Level(Decimal(10_000), Severity.CRITICAL)))
+    story = Story(rule)
+    assert story.tick(stamp(0), transfer(500, "tx1", stamp(0))) == [T.HAPPENED]
+    assert story.tick(stamp(12), transfer(500, "tx2", stamp(12))) == []
+    assert story.tick(stamp(24), transfer(20_000, "tx3", stamp(24))) == [T.HAPPENED]
+    assert story.told[-1].severity is Severity.CRITICAL
+    assert story.tick(stamp(36), transfer(500, "tx4", stamp(36))) == []
+    assert story.tick(stamp(624)) == [T.HAPPENED]
+    assert story.tick(stamp(636), transfer(500, "tx5", stamp(636))) == [], (
+        "that word was one of the cool-down"
+    )
+    assert story.tick(stamp(1_224)) == [T.HAPPENED]
+
+
+def test_events_are_forgotten_after_a_week() -> None:
+    story = Story(BIG)
+    week = 7 * 86_400
+    for day in range(30):
+        at = stamp(day * 86_400)
+        story.tick(at, transfer(500, f"tx{day}", at))
+    known = story.states["big", "w1"].occurrences
+    assert all(29 * 86_400 - time <= week for _, time in known)
+
+
+def test_blindness_is_as_loud_as_what_it_hides_and_never_silent() -> None:
+    blind = CannotSee("no node")
+    for value, severity, level in (
+        ("15", Severity.WARNING, 1),
+        ("4", Severity.CRITICAL, 3),
+        ("50", Severity.WARNING, 0),
+    ):
+        story = Story(RULE)
+        story.distances((0, value))
+        assert story.distances((12, blind), (312, blind)) == [T.BLIND]
+        assert (story.told[-1].severity, story.told[-1].level) == (severity, level)
+
+
+def test_a_blind_alert_has_the_level_that_was_told_last() -> None:
+    story = Story(RULE)
+    story.distances((0, "4"), (12, "15"))
+    assert story.distances((24, CannotSee("x")), (324, CannotSee("x"))) == [T.BLIND]
+    assert story.told[-1].level == 3
+
+
+def test_blindness_waits_for_the_end_of_a_snooze() -> None:
+    story = Story(RULE)
+    story.distances((0, "9"))
+    key = ("whale", "w1")
+    story.states[key] = snooze(story.states[key], until=3600)
+    blind = CannotSee("x")
+    assert story.distances((12, blind), (3599, blind)) == []
+    assert story.distances((3600, blind)) == [T.BLIND]
+
+
 def test_an_event_whose_size_cannot_be_read_is_told_all_the_same() -> None:
     story = Story(BIG)
     at, blind = stamp(0), CannotSee("the token has no price")
@@ -413,6 +468,28 @@ def test_an_event_included_again_stands_and_one_that_is_not_is_corrected() -> No
     assert story.tick(new, transfer(500, "tx1", new), orphans=orphans) == []
     story.states = {}
     assert story.tick(new, orphans=orphans) == [T.CORRECTED]
+
+
+def test_new_blindness_is_told_beside_what_stands_after_a_reorg() -> None:
+    story = Story(replace(RULE, remind_s=3600))
+    story.distances((0, "15"), (3300, CannotSee("x")))
+    before = dict(story.states)
+    story.distances((3600, "15"))
+    orphan = as_orphan(story.told[-1])
+    assert orphan.transition is T.REMINDED
+    story.states = before
+    at = stamp(3600, "b")
+    assert story.tick(at, distance(CannotSee("x"), at), orphans=[orphan]) == [T.BLIND]
+
+
+def test_an_orphan_of_our_own_sight_is_no_business_of_the_chain() -> None:
+    rule = Rule("head", HEAD, Direction.ABOVE, (Level(Decimal(120), Severity.CRITICAL),))
+    story = Story(rule)
+    at = stamp(0)
+    story.tick(at, Reading("head.age", "chain", "The chain", Decimal(130), at))
+    orphan = as_orphan(story.told[-1])
+    story.states = {}
+    assert story.tick(stamp(12, "b"), orphans=[orphan]) == []
 
 
 def test_what_we_observe_ourselves_is_not_undone_by_a_reorg() -> None:
