@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +44,12 @@ class Others:
     def mark(self) -> tuple[object, ...]:
         """Says something else when a file changed."""
         return tuple(_stat(one.file) for one in self.series)
+
+    def read_files(self) -> None:
+        """Read what changed, so that nobody has to wait for it later; what is wrong is told when it is asked for."""
+        for one in self.series:
+            with suppress(CannotSee):
+                self._of_file(one)
 
     def closes(self, db: Database, name: str, before: UnixTime) -> Closes:
         """Closes of days that end by `before`. Raises EthmonError: not stored, or a file that is not understood."""

@@ -63,6 +63,7 @@ class PriceHistory:
     """How far back; `ethmon backfill --prices` reads what is before."""
     _empty: frozenset[Day] = frozenset()
     _stored: object = None
+    _said: dict[str, str] = field(default_factory=dict[str, str])
 
     def run(self, db: Database, source: Endpoints, clock: Clock) -> Filled:
         """Read the days that are over and missing; nothing is asked where none is. Raises StoreError."""
@@ -74,15 +75,21 @@ class PriceHistory:
             if at is not None:
                 over = [one for one in wanted if one[1] <= last_whole_day(at)]
                 filled = fill(db, source, self.feeds, over)
+            self._say({f"closes of {feed}": cause for feed, cause in filled.unread.items()})
         except NodeError as error:
-            log.warning("closes of price feeds are not read: %s", error)
+            self._say({"closes of price feeds": str(error)})
         self._empty |= filled.empty
-        for feed, cause in filled.unread.items():
-            log.warning("closes of %s are not read: %s", feed, cause)
         if filled.read:
             log.info("%d daily closes of price feeds read", filled.read)
         self._correlate(db)
         return filled
+
+    def _say(self, troubles: Mapping[str, str]) -> None:
+        """Each trouble once, until it is over or another."""
+        for what, cause in troubles.items():
+            if self._said.get(what) != cause:
+                log.warning("%s are not read: %s", what, cause)
+        self._said = dict(troubles)
 
     def _correlate(self, db: Database) -> None:
         mark = (closes.mark(db), self.others.mark())

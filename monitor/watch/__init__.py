@@ -109,6 +109,7 @@ class Watch:
             return None
         blocks = self.unread.next()
         snapshot = self.read(step.blocks[-1].ref, blocks)
+        self.comovement.prepare(self.watchlist.rules)
         return lambda db: self._write(db, step, snapshot, blocks)
 
     def read(self, at: BlockRef, blocks: Sequence[BlockRef] = ()) -> Snapshot:

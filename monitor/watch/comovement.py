@@ -30,6 +30,11 @@ class ComovementWatch:
     _names: Sequence[str] = ()
     _returns: dict[str, list[Return] | str] = field(default_factory=dict[str, list[Return] | str])
 
+    def prepare(self, rules: Sequence[Rule]) -> None:
+        """Read the user's files before anything is written."""
+        if _wanted(rules):
+            self.others.read_files()
+
     def readings(self, db: Database, rules: Sequence[Rule], at: BlockStamp) -> Iterator[Reading]:
         """Of every series and window that a rule asks for; nothing where none asks."""
         wanted = _wanted(rules)

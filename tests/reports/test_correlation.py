@@ -180,6 +180,12 @@ def test_a_file_that_is_not_understood_is_named_with_its_line(text: str, words: 
     assert words in str(error.value)
 
 
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    for place in (tmp_path, Path("/dev/zero")):
+        with pytest.raises(UsageError, match="is not a file"):
+            closes_of_file(place)
+
+
 def test_the_last_line_of_a_day_is_its_close(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text(
         "ts,open,close\n1767225600,1,2\n1767229200,2,3\n1767312000,3,\n1767398400,4,5\n"
