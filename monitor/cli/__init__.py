@@ -34,7 +34,7 @@ COMMANDS: dict[str, Entry] = {
     "init": Entry("init", "init", "Ask a few questions and write config.env and watchlist.toml."),
     "check": Entry("check", "check", "Test every endpoint, channel, file and clock before you rely on them."),
     "run": Entry("run", "run", "Follow the chain: the daemon."),
-    "status": Entry("status", "status", "Head, burn, gaps and endpoints at a glance."),
+    "status": Entry("status", "status", "Chain, burn, positions, alerts at a glance; --watch is live."),
     "positions": Entry(
         "positions", "positions", "Liquidation prices of watched accounts, and how near they are."
     ),
