@@ -12,7 +12,7 @@ from decimal import ROUND_UP, Decimal
 from monitor.lending.outcome import LiquidatableAbove, LiquidatableBelow, liquidation_tick
 from monitor.lending.position import VALUE_DECIMALS, Leg, Linear, Position
 from monitor.lending.remedy import Remedy
-from monitor.readings.words import amount
+from monitor.units import ceil_div, format_fixed
 
 COMFORT = (0.10, 0.20)
 """Distances to aim for; the first that is worth the effort."""
@@ -34,10 +34,18 @@ def fixes(position: Position) -> Iterator[str]:
 def _needed(position: Position, remedy: Remedy) -> Iterator[str]:
     if remedy.repay and position.debts:
         leg = position.debts[0]
-        yield f"Repay at least {amount(remedy.repay, leg.decimals)} {leg.symbol}"
+        yield f"Repay at least {_at_least(remedy.repay, leg.decimals)} {leg.symbol}"
     if remedy.add and position.collaterals:
         leg = position.collaterals[0]
-        yield f"Add at least {amount(remedy.add, leg.decimals)} {leg.symbol}"
+        yield f"Add at least {_at_least(remedy.add, leg.decimals)} {leg.symbol}"
+
+
+def _at_least(units: int, decimals: int) -> str:
+    """An amount rounded up, so that what is read is enough: `4,000.13`, `0.04121`."""
+    whole = 10**decimals
+    step = max(whole // 100, 1) if units >= whole else 10 ** max(len(str(units)) - _DIGITS - 1, 0)
+    enough = ceil_div(units, step) * step
+    return format_fixed(enough, decimals, min(decimals, 2) if enough >= whole else None)
 
 
 def _comfort(position: Position) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import assume, given
@@ -111,6 +112,27 @@ def test_what_is_liquidatable_gets_the_exact_amounts() -> None:
     assert list(fixes(replace(position, remedy=Remedy(4_000_000_000, None)))) == [
         "Repay at least 4,000.00 USDT"
     ]
+
+
+@given(st.integers(1, 2**256), st.integers(1, 2**256), st.integers(0, 36), st.integers(0, 36))
+def test_an_amount_that_is_read_is_enough_and_not_much_more(
+    repay: int, add: int, debt_decimals: int, decimals: int
+) -> None:
+    """Cut to cents, `at least 2.50 WETH` was up to $24 too little."""
+    position = long(100, 0.83, 170_000, 2_000)
+    position = replace(
+        position,
+        debts=(replace(position.debts[0], decimals=debt_decimals),),
+        collaterals=(replace(position.collaterals[0], decimals=decimals),),
+        remedy=Remedy(repay, add),
+    )
+    lines = list(fixes(position))
+    for line, units, places in zip(lines, (repay, add), (debt_decimals, decimals), strict=True):
+        match = re.fullmatch(r"(?:Repay|Add) at least ([\d,.]+) \w+", line)
+        assert match is not None, line
+        told = Fraction(match[1].replace(",", ""))
+        exact = Fraction(units, 10**places)
+        assert exact <= told <= max(exact + Fraction(1, 100), exact * Fraction(1_001, 1_000))
 
 
 @pytest.mark.parametrize("missing", ["linear", "debts", "collaterals"])

@@ -18,6 +18,7 @@ from monitor.lending.aave import (
     Reserve,
     Row,
     account_data,
+    collateral_value,
     debt_value,
     liquidatable,
     resolve,
@@ -276,6 +277,48 @@ def test_a_remedy_is_enough_and_one_unit_less_is_not(
         assert liquidatable(repaid(one, biggest, found.repay - 1), NOW)
     else:
         assert liquidatable(repaid(one, biggest, one.debts[biggest].amount), NOW)
+
+
+@given(
+    st.dictionaries(st.integers(0, 3), st.integers(1, 10**22), min_size=1, max_size=4),
+    st.dictionaries(st.integers(0, 3), st.integers(1, 10**22), min_size=1, max_size=4),
+    st.sampled_from(RULES),
+)
+def test_more_collateral_is_enough_and_one_unit_less_is_not(
+    collateral: dict[int, int], debt: dict[int, int], rule: HealthRule
+) -> None:
+    one = resolve(market(rule), account(collateral, debt))
+    found = remedy(one, NOW)
+    if liquidatable(one, NOW) and found.add:
+        worth = [collateral_value(each, NOW) for each in one.collaterals]
+        place = worth.index(max(worth))
+        assert not liquidatable(with_more(one, place, found.add), NOW)
+        assert liquidatable(with_more(one, place, found.add - 1), NOW)
+
+
+def with_more(one: Position, place: int, amount: int) -> Position:
+    held = list(one.collaterals)
+    held[place] = replace(held[place], amount=held[place].amount + amount)
+    return replace(one, collaterals=tuple(held))
+
+
+def test_more_of_what_counts_for_nothing_is_no_remedy() -> None:
+    """The dearest collateral has a threshold of 0: the advice is of the other one."""
+    base = market()
+    idle = {**base.reserves, WBTC: replace(base.reserves[WBTC], lt=Bps(0))}
+    one = resolve(replace(base, reserves=idle), account({WBTC: 10**10, WETH: WAD}, {USDT: 3_000 * 10**6}))
+    assert [each.lt for each in one.collaterals] == [8300, 0]
+    found = remedy(one, NOW)
+    assert found.add is not None
+    assert not liquidatable(with_more(one, 0, found.add), NOW)
+    assert liquidatable(with_more(one, 0, found.add - 1), NOW)
+
+
+def test_half_in_eth_on_both_sides_is_no_loop() -> None:
+    """60 % of either side follows ETH: other prices decide too, and that is what is said."""
+    found = outcome(account({WETH: 10 * WAD, USDT: 20_000 * 10**6}, {WETH: 6 * WAD, USDT: 9_000 * 10**6}))
+    assert isinstance(found, NeverByEth)
+    assert found.reason is NeverReason.COVERED
 
 
 def repaid(one: Position, place: int, amount: int) -> Position:

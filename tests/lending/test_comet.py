@@ -20,6 +20,7 @@ from monitor.lending.comet import (
     debt,
     health_factor,
     is_liquidatable,
+    principal_after_repaying,
 )
 from monitor.lending.comet_outcome import CometTest, outcome
 from monitor.lending.comet_prices import (
@@ -86,6 +87,10 @@ def test_the_contract_stops_at_the_collateral_that_completes_the_cover():
     account = borrower(1000 * 10**6, WAD, WAD)
     covered = market(Constant(10**8), [sound, broken])
     assert not is_liquidatable(covered, account, covered.stored, answers)
+    to_the_last_unit = borrower(1700 * 10**6, WAD, WAD)  # 2,000 * 85 %
+    assert not is_liquidatable(covered, to_the_last_unit, covered.stored, answers)
+    with pytest.raises(CannotSee):
+        is_liquidatable(covered, borrower(1700 * 10**6 + 1, WAD, WAD), covered.stored, answers)
     seen = market(Constant(10**8), [broken, sound])
     with pytest.raises(CannotSee):
         is_liquidatable(seen, account, seen.stored, answers)
@@ -175,6 +180,19 @@ def test_the_health_factor_and_the_answer_agree(owed, balance):
     health = health_factor(state, account, state.stored, answers)
     if health is not None:
         assert (health < WAD) == is_liquidatable(state, account, state.stored, answers)
+
+
+@given(st.integers(1, 10**15), st.integers(10**15, 10**16), st.integers(0, 10**15))
+def test_what_is_left_after_a_repayment_is_the_least_principal_that_owes_it(principal, index, paid):
+    """Comet's `principalValueBorrow` rounds up, so that nobody gains by repaying in small parts."""
+    account, indices = CometAccount(-principal, ()), Indices(10**15, index)
+    left = debt(account, indices) - paid
+    after = principal_after_repaying(account, indices, paid)
+    if left > 0:
+        assert debt(replace(account, principal=after), indices) >= left
+        assert debt(replace(account, principal=after + 1), indices) < left
+    else:
+        assert after == -left
 
 
 def test_an_empty_market_has_no_utilisation():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +39,9 @@ def test_recovery_mode_needs_a_pool_that_takes_the_whole_debt():
     assert liquity_v1.collateral_ratio(*trove, price) >= liquity_v1.MCR
     assert not liquity_v1.is_liquidatable(trove, empty, price)
     assert liquity_v1.is_liquidatable(trove, full, price)
+    average = liquity_v1.Entire(14 * WAD, 11_000 * WAD)
+    assert liquity_v1.collateral_ratio(*average, price) == liquity_v1.total_ratio(full, price)
+    assert not liquity_v1.is_liquidatable(average, replace(full, max_offset=10**30), price)
 
 
 def test_the_last_trove_is_never_liquidated():

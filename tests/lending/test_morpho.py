@@ -101,6 +101,8 @@ def test_pre_liquidation_terms_ramp_to_the_threshold():
     at_start = pre_liquidation_terms(pre, 9 * WAD // 10, 80, 100)
     at_end = pre_liquidation_terms(pre, 9 * WAD // 10, 90, 100)
     half = pre_liquidation_terms(pre, 9 * WAD // 10, 85, 100)
+    assert pre_liquidation_terms(pre, 9 * WAD // 10, 99, 100) == at_end
+    assert pre_liquidation_terms(pre, 9 * WAD // 10, 70, 100) == at_start
     assert (at_start.close_factor, at_start.penalty) == (WAD // 10, WAD // 100)
     assert (at_end.close_factor, at_end.penalty) == (WAD // 2, 5 * WAD // 100)
     assert (half.close_factor, half.penalty) == (3 * WAD // 10, 3 * WAD // 100)

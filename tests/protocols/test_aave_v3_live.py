@@ -24,12 +24,14 @@ from monitor.lending.outcome import (
     LiquidatableBelow,
     NeverByEth,
     NeverReason,
+    distance,
     liquidation_tick,
 )
 from monitor.lending.position import Position, ProofState
 from monitor.protocols.aave_v3 import AaveV3
 from monitor.protocols.aave_v3_deployments import Deployment
 from monitor.protocols.feed_stub import constant_feed
+from monitor.readings.remedies import fixes
 from monitor.units import TICKS_PER_USD, WAD, Address
 from tests.support.aave_crowd import Spec, open_crowd, specs
 from tests.support.commands import ethmon
@@ -254,3 +256,40 @@ def test_a_supposed_price_that_is_none_is_refused(tmp_path: Path, price: str) ->
     assert done.returncode == 2
     assert "--if-eth" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("way", ["repay", "add"])
+def test_what_would_fix_it_fixes_it_on_the_chain(net: AaveNet, way: str) -> None:
+    """The whale is under water; it does what the row says, and the pool finds it safe, but only just."""
+    whale = net.cast.whale
+    net.market.set_price(1_700 * TICKS_PER_USD)
+    with pinned_head(net) as pinned:
+        found, _ = cast_positions(net, pinned)
+    row = found[lower(whale)]
+    assert row.remedy is not None
+    assert net.market.account(whale).health_factor_wad < WAD
+    # A millionth more: two blocks of interest pass meanwhile.
+    if way == "repay":
+        assert row.remedy.repay is not None
+        net.market.repay(row.debts[0].symbol, whale, row.remedy.repay * 1_000_001 // 1_000_000)
+    else:
+        assert row.remedy.add is not None
+        net.market.supply(row.collaterals[0].symbol, whale, row.remedy.add * 1_000_001 // 1_000_000)
+    assert WAD <= net.market.account(whale).health_factor_wad < WAD + WAD // 10_000
+
+
+def test_the_advice_leads_as_far_away_as_it_says(net: AaveNet) -> None:
+    """`Repay about 12.3 million USDT to be 20% away`: done on the chain, and measured again."""
+    whale = net.cast.whale
+    net.market.set_price(2_000 * TICKS_PER_USD)
+    with pinned_head(net) as pinned:
+        found, _ = cast_positions(net, pinned)
+    (repay, add) = fixes(found[lower(whale)])
+    amount = float(repay.split()[2].replace(",", ""))
+    assert repay.endswith("USDT to be 20% away")
+    assert add.endswith("WETH to be 20% away")
+    net.market.repay("USDT", whale, int(amount * 10**6))
+    with pinned_head(net) as pinned:
+        found, _ = cast_positions(net, pinned)
+    row = found[lower(whale)]
+    assert 0.2 - 1e-6 <= (distance(row.outcome, row.price.answer) or 0) < 0.21
