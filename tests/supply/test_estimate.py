@@ -71,6 +71,15 @@ def test_the_interval_is_no_wider_than_the_queues_allow() -> None:
     assert entering.high_gwei > quiet.high_gwei * 10
 
 
+def test_what_waited_and_what_came_may_all_enter_at_once() -> None:
+    """Where the queue runs dry within a stretch, all of it may have earned from the stretch's start."""
+    stake, waiting, came = 10_000 * ETH, 900 * ETH, 1_000 * ETH
+    anchor = StakeAnchor(0, stake + waiting, stake, stake, waiting, "test")
+    full = ParticipationRange(HIGH, HIGH, "full")
+    figure = estimate(anchor, [], [Flow(384 * 8, came, 0)], full, RULES._replace(exit_gwei=0))
+    assert figure.high_gwei >= 8 * max_issuance_per_epoch(stake + waiting + came)
+
+
 def test_a_year_of_compounding_stays_inside() -> None:
     """Every reward becomes stake: the upper bound grows with it."""
     start = 1_000_000 * ETH
@@ -84,3 +93,5 @@ def test_a_year_of_compounding_stays_inside() -> None:
     figure = estimate(anchor, [], [Flow(86_400, 0, 0)] * 365, full, idle)
     assert figure.low_gwei < issued <= figure.high_gwei
     assert figure.high_gwei - issued < issued // 100
+    drift = estimate_by_drift(anchor, 0, 365 * 86_400, full, idle)
+    assert drift.low_gwei < issued <= drift.high_gwei
