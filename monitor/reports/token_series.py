@@ -114,7 +114,7 @@ def _grid(db: Database, since: str, members: Sequence[ListedToken]) -> list[Unix
 
 def _values(db: Database, token: ListedToken, times: Sequence[UnixTime]) -> list[float | None]:
     within = max(tokens.UNSEEN_AFTER_S, (times[-1] - times[0]) // 100)
-    rows = (tokens.seen_at(db, token.address, time, within) for time in times)
+    rows = (tokens.held_at(db, token.address, time, within) for time in times)
     return [
         None if row is None else float(money.tokens_of(row.units or 0, row.decimals or 0)) for row in rows
     ]

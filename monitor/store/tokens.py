@@ -134,6 +134,17 @@ def seen_at(
     return row if known else None
 
 
+def held_at(db: Database, address: Address, time: UnixTime, within_s: int) -> SupplyRow | None:
+    """The same for the past: not known either where the next row came later than `within_s` after the last."""
+    row = seen_at(db, address, time, within_s)
+    if row is None or row.block_time == time:
+        return row
+    (after,) = db.row(
+        f"SELECT min(block_time) FROM token_supply WHERE {_OF} AND block_time > ?", address, time
+    )
+    return None if after is not None and after - row.block_time > within_s else row
+
+
 def start_of_window(db: Database, address: Address, end: UnixTime, window_s: int) -> SupplyRow | None:
     """The supply at the start of a window: of a row that is older by a tenth of the window, or two hours, at most."""
     return seen_at(db, address, UnixTime(end - window_s), max(UNSEEN_AFTER_S, window_s // 10))

@@ -10,15 +10,19 @@ import shlex
 import subprocess
 import sys
 import tomllib
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
 from monitor import History
-from monitor.domain import TokenSupply
+from monitor.domain import ListedToken, TokenSupply
 from monitor.protocols.token_list import SHIPPED
+from monitor.reports.charts.money import money
+from monitor.reports.charts.style import Look
+from monitor.reports.token_series import token_track
 from monitor.store import ledger, query, tokens
-from monitor.units import UnixTime
+from monitor.units import Address, UnixTime
 from monitor.watchlist import parse_watchlist
 from tests.support.commands import ROOT, ethmon
 from tests.support.databases import chain, new_database, ref
@@ -140,6 +144,36 @@ def test_a_chart_leaves_out_what_was_not_seen_at_the_start_and_names_it(folder: 
     done = ethmon(folder, "chart", "tokens", "NOPE")
     assert done.returncode == 2
     assert "There are: " in done.stderr
+
+
+HOSTILE = "$x^2$ _{1} </text><script>alert(1)</script> \u202e --> " + "W" * 60
+
+
+@pytest.mark.parametrize("look", [Look(), Look(dark=True), Look(phone=True), Look(vector=True, inline=True)])
+def test_a_picture_keeps_its_form_whatever_the_names_and_holes(tmp_path: Path, look: Look) -> None:
+    listed = [
+        ListedToken(f"{number} {HOSTILE}", Address(f"0x{number:040x}"), "stablecoin", "USD", "")
+        for number in range(8)
+    ]
+    with new_database(tmp_path / "ethmon.db") as db:
+        ledger.append(db, chain(0, 3_000), UnixTime(1_800_000_000))
+        for number in (*range(0, 1_000, 25), *range(2_000, 3_001, 25)):
+            found = {
+                one.address: TokenSupply(10**12 + number * (place + 1), 6, "")
+                for place, one in enumerate(listed)
+            }
+            tokens.save(db, ref(number), listed, {**found, listed[7].address: "it reverts"})
+        track = token_track(db, "24h")
+        assert [name[0] for name in track.left_out] == ["7"]
+        step = track.times[1] - track.times[0]
+        assert track.holes[0][0] - ref(975).timestamp in range(step + 1), "from the last row on"
+        assert ref(2_000).timestamp - track.holes[-1][0] in range(step + 1)
+        picture = money(track, look)
+    if look.vector:
+        assert b"<script" not in picture
+        ET.fromstring(picture)
+    else:
+        assert picture.startswith(b"\x89PNG")
 
 
 def test_a_replay_tells_what_the_daemon_would_have_told(folder: Path) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from alerts.wording import cut
 from monitor.reports.charts.style import Look, Sheet, Words, days, quiet
 from monitor.reports.charts.wording import compact
 from monitor.reports.token_series import Line, TokenTrack
 
 NAN = float("nan")
-MOST_LINES = 6
+MOST_LINES, MOST_ON_PHONE = 6, 4
+LONGEST_NAME = 16
+"""In a legend; names are the user's own."""
 
 
 def money(found: TokenTrack, look: Look) -> bytes:
@@ -33,7 +36,8 @@ def money(found: TokenTrack, look: Look) -> bytes:
 
 def _movers(sheet: Sheet, axes: Any, found: TokenTrack) -> None:
     """Net minted since the start, of those that moved most; the first and the last moment are known of all."""
-    moved = [line for line in _by_move(found.lines) if line.change][:MOST_LINES]
+    moved = [line for line in _by_move(found.lines) if line.change]
+    moved = moved[: MOST_ON_PHONE if sheet.look.phone else MOST_LINES]
     if not moved:
         axes.set_yticks([])
         sheet.remark(axes, "no token was minted or burned")
@@ -43,17 +47,13 @@ def _movers(sheet: Sheet, axes: Any, found: TokenTrack) -> None:
         start = line.values[0] or 0.0
         values = [None if value is None else value - start for value in line.values]
         _line(axes, found, values, colour, 1.8)
-        entries.append(("line", colour, f"{line.token.name} {_signed(line.change or 0.0)}"))
+        entries.append(
+            ("line", colour, f"{cut(line.token.name, LONGEST_NAME)} {_signed(line.change or 0.0)}")
+        )
     axes.axhline(0, color=sheet.palette.faint, linewidth=0.8)
     axes.margins(y=0.12)
     sheet.amounts(axes)
     sheet.legend(axes, entries)
-    axes.set_title(
-        f"minted, net, {found.unit}",
-        loc="right",
-        fontsize=sheet.size.points * 0.86,
-        color=sheet.palette.faint,
-    )
 
 
 def _by_move(lines: Sequence[Line]) -> list[Line]:
@@ -72,14 +72,17 @@ def _words(found: TokenTrack) -> Words:
     now = "not known now" if last is None else compact(last)
     change = f", {_percent(last, first)}" if last is not None and first else ""
     title = f"{found.title[:1].upper()}{found.title[1:]}: {now}{change}"
-    names = ", ".join(line.token.name for line in found.lines)
-    parts = [
-        "totalSupply() on this chain, at face value" if not found.is_single else "totalSupply() on this chain"
-    ]
+    names = ", ".join(cut(line.token.name, LONGEST_NAME) for line in found.lines)
+    parts = ["totalSupply() on this chain"]
     if not found.is_single:
-        parts.append(names)
+        parts = [
+            "totalSupply() on this chain, at face value; below, what was minted since the start, net",
+            names,
+        ]
     if found.left_out:
-        parts.append(f"left out, not seen at the start: {', '.join(found.left_out)}")
+        parts.append(
+            f"left out, not seen at the start: {', '.join(cut(name, LONGEST_NAME) for name in found.left_out)}"
+        )
     return Words(title, " · ".join(parts), found.at)
 
 
