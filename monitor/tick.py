@@ -68,6 +68,14 @@ class Tick:
                 ledger.append(self._db, step.blocks, at)
             for gap in step.gaps:
                 gaps.open_gap(self._db, gap, at)
-            ledger.prune(self._db, step.finalized.number if step.finalized else None)
+            ledger.prune(self._db, self._believed(step.finalized))
             if extra is not None:
                 extra(self._db)
+
+    def _believed(self, finalized: BlockRef | None) -> BlockNumber | None:
+        """A finalized block is remembered for ever, and no reorg goes below it: it must be one of ours."""
+        at = ledger.cursor(self._db)
+        if finalized is None or at is None or finalized.number > at.number:
+            return None
+        ours = ledger.recent_ref(self._db, finalized.number)
+        return finalized.number if ours is None or ours.hash == finalized.hash else None

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from monitor.chain.follower import SKIP_AFTER
-from monitor.domain import Block, BurnRule, Gap, GapKind
+from monitor.domain import Block, BlockRef, BurnRule, Gap, GapKind
 from monitor.errors import BadAnswer, NodeError, NodeUnavailable
 from monitor.repair import due, repair
 from monitor.store import gaps, history, ledger, maintenance
@@ -24,7 +24,7 @@ from monitor.tick import Tick
 from monitor.units import BlockNumber, UnixTime
 from tests.support.clock import ManualClock
 from tests.support.databases import new_database
-from tests.support.simulated_node import SimulatedNode
+from tests.support.simulated_node import SimulatedNode, make_block
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -262,6 +262,23 @@ def test_repairs_are_tried_less_and_less_often(db: Database, clock: ManualClock)
     assert waits[0] == 30
     assert waits == sorted(waits)
     assert waits[-1] == 3_600
+
+
+@pytest.mark.parametrize("number", [2, 10**9], ids=["ours is another", "far ahead"])
+def test_a_finalized_block_of_another_chain_does_not_bind_us(
+    db: Database, clock: ManualClock, number: int
+) -> None:
+    class Confused(SimulatedNode):
+        def finalized(self) -> BlockRef | None:
+            return make_block(None, 99).ref._replace(number=BlockNumber(number))
+
+    node = Confused()
+    for salt in range(6):
+        node.mine(salt)
+    followed(node, db, clock)
+    node.reorg(5, 6, 50)
+    followed(node, db, clock)
+    assert ledger.cursor(db) == node.chain[-1].ref
 
 
 def test_nothing_is_written_when_the_decision_fails(db: Database, clock: ManualClock) -> None:
