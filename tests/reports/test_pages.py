@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from monitor.store.database import Database, open_reader
 from monitor.store.query import run
 from monitor.tick import Tick
 from monitor.units import UnixTime
+from tests.support.commands import ROOT
 from tests.support.databases import chain, new_database
 from tests.support.position_rows import save_track
 from tests.support.simulated_node import SimulatedNode
@@ -205,3 +207,27 @@ def test_a_file_put_in_the_place_of_the_served_one_is_what_is_shown(tmp_path: Pa
         assert client.ask(asked).json["rows"] == [{"newest": 3}]
         other.replace(path)
         assert client.ask(asked).json["rows"] == [{"newest": 7}]
+
+
+COMMANDS = re.findall(r"^ethmon serve.*$", (ROOT / "docs" / "pages.md").read_text(), re.MULTILINE)
+
+
+def test_the_page_of_the_docs_has_commands() -> None:
+    assert len(COMMANDS) == 2
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_of_the_docs_serves(tmp_path: Path, line: str) -> None:
+    options = shlex.split(re.sub(r"--port \d+", "", line))[2:]
+    with new_database(tmp_path / "ethmon.db") as db:
+        ledger.append(db, chain(0, 3), UnixTime(1_800_000_000))
+    with serving(tmp_path / "ethmon.db", *options) as client:
+        path = "/eth/" if "--base-url" in options else "/"
+        assert client.url.endswith(path)
+        assert "Block 3 (0x" in client.get(path).text
+
+
+def test_the_health_check_of_the_container_asks_for_a_page_that_is_there(site: Client) -> None:
+    asked = re.search(r"http://127\.0\.0\.1:8001(/[^']*)'", (ROOT / "compose.yaml").read_text())
+    assert asked is not None
+    assert site.get(asked[1]).status == 200

@@ -62,8 +62,10 @@
     for (let index = 0; index + 1 < times.length; index += 1) {
       const [time, step] = times[index];
       const next = times[index + 1][0];
-      if (blind.has(time)) found.push({ from: time, until: next });
-      else if (next - time > 1.5 * step) found.push({ from: time + step, until: next });
+      const from = blind.has(time) ? time : time + step;
+      if (!blind.has(time) && next - time <= 1.5 * step) continue;
+      if (found.length && found.at(-1).until >= from) found.at(-1).until = next;
+      else found.push({ from, until: next });
     }
     return found;
   }
