@@ -150,7 +150,10 @@ def main(ctx: click.Context, config: Path | None, db: Path | None, debug: bool) 
 
 def run(args: list[str] | None = None) -> None:
     """Run the command line; expected errors are one line on stderr. Exit codes: 0 fine, 1 not, 2 wrong use."""
+    from monitor.cli.charset import tolerate_poor_terminals
+
     argv = sys.argv[1:] if args is None else args
+    tolerate_poor_terminals()
     try:
         code: object = main.main(args=argv, prog_name="ethmon", standalone_mode=False)
     except EthmonError as error:

@@ -145,6 +145,20 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(path: Path) -> None:
         assert b"\x1b" not in it.seen
 
 
+def test_a_terminal_without_utf_8_gets_plain_signs_of_the_same_width(path: Path) -> None:
+    with terminal(path.parent, "status", "--watch", PYTHONIOENCODING="ascii", NO_COLOR="1") as it:
+        it.until(b"Health")
+        it.type(b"q")
+        assert it.end() == 0
+        assert b"Traceback" not in it.seen
+        assert it.seen.isascii()
+        assert b"< $1,900.00" in it.seen
+        assert b"\x1b[3" not in it.seen  # NO_COLOR
+    plain = ethmon(path.parent, "status", PYTHONIOENCODING="latin-1")
+    assert plain.returncode == 0, plain.stderr
+    assert "> " in plain.stdout
+
+
 def test_in_a_pipe_it_prints_again_and_again(path: Path) -> None:
     with started(path.parent, "status", "--watch", "--every", "0.2", "--json") as process:
         log = path.parent / "stderr.log"
