@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from alerts.incidents import digest
 from alerts.model import (
     Alert,
     Because,
@@ -19,6 +18,7 @@ from alerts.model import (
     Severity,
     Transition,
 )
+from alerts.telling import digest
 from alerts.wording import clean, moment, show, span
 
 _FINALITY = {

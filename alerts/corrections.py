@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from alerts.incidents import digest, threshold_of
+from alerts.incidents import threshold_of
 from alerts.model import (
     Alert,
     Because,
@@ -21,6 +21,7 @@ from alerts.model import (
     Rule,
     Transition,
 )
+from alerts.telling import digest
 
 AlertKey = tuple[str, str, str]
 """(rule name, subject, occurrence)"""

@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
 
-from alerts.compose import collapse, notice
-from alerts.incidents import digest
-from alerts.model import ChartRequest, Message, Severity
+from alerts import fallback
+from alerts.compose import collapse
+from alerts.model import ChartRequest, Severity
 from alerts.ports import (
     Channel,
     ChannelHealth,
@@ -33,7 +33,6 @@ from alerts.ports import (
     Verdict,
     no_picture,
 )
-from alerts.wording import moment
 
 ALONE = "alone"
 """In a row's progress: it was refused together with others and is not collapsed again."""
@@ -100,7 +99,7 @@ def drain(
     courier = _Courier(outbox, everybody, now, chart, aside or at_once, policy, stopping or Event())
     failing_last = sorted(channels, key=lambda channel: outbox.health(channel.name).failures)
     passes = [courier.empty(channel) for channel in failing_last]
-    _watch(outbox, everybody, now(), policy)
+    fallback.watch(outbox, everybody, now(), policy.fallback_after_s)
     # Once more, for what one channel has handed to another meanwhile.
     passes += [courier.empty(channel) for channel in failing_last]
     waits = [done.next_at for done in passes if done.next_at is not None]
@@ -262,41 +261,4 @@ def _failed(health: ChannelHealth, now: float, cause: str, *, disabled: bool) ->
         failures=health.failures + 1,
         cause=cause,
         disabled=cause if disabled else "",
-    )
-
-
-def _watch(outbox: Outbox, names: Sequence[str], now: float, policy: Policy) -> None:
-    """Channels that have been down for long: the others are told once, and carry what is critical."""
-    states = [outbox.health(name) for name in names]
-    down = [state for state in states if _is_down(state, now, policy)]
-    working = [state.name for state in states if state.failing_since is None]
-    for state in down if working else []:
-        for claim in outbox.waiting(state.name, Severity.CRITICAL):
-            if not claim.carried_for:
-                outbox.enqueue(claim.message, working, now, carried_for=state.name)
-        if not state.told:
-            outbox.enqueue(_down_notice(state, now), working, now)
-            outbox.set_health(replace(state, told=True))
-
-
-def _is_down(state: ChannelHealth, now: float, policy: Policy) -> bool:
-    # Either way: a clock that was stepped back must not make a dead channel look fresh for hours.
-    long = state.failing_since is not None and abs(now - state.failing_since) >= policy.fallback_after_s
-    return long or bool(state.disabled)
-
-
-def _down_notice(state: ChannelHealth, now: float) -> Message:
-    since = moment(state.failing_since or now)
-    name = state.name.capitalize()
-    lasting = (
-        "It is tried again once an hour, and at once after a restart with the setting mended, "
-        "or by `ethmon outbox retry`."
-    )
-    return notice(
-        digest("down", state.name, state.failing_since),
-        f"{name} delivers nothing since {since}",
-        f"{state.cause}. Critical alerts come here meanwhile; all others wait for it."
-        + (f" {lasting}" if state.disabled else ""),
-        Severity.CRITICAL if state.disabled else Severity.WARNING,
-        int(now),
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from alerts import corrections
-from alerts.incidents import Look, flush, step
+from alerts.incidents import flush, step
 from alerts.model import (
     Alert,
     BlockStamp,
@@ -22,6 +22,7 @@ from alerts.model import (
     Rule,
     Transition,
 )
+from alerts.telling import Look
 
 States = Mapping[IncidentKey, Incident]
 Place = tuple[str, str, str]

@@ -14,13 +14,10 @@ most, and the last word is never a false all-clear. What cannot be seen changes 
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from decimal import Decimal
-from typing import NamedTuple
 
 from alerts.model import (
-    Alert,
     Because,
     BlockStamp,
     CannotSee,
@@ -28,26 +25,14 @@ from alerts.model import (
     Gone,
     Incident,
     Kind,
-    Reading,
     Reason,
     Rule,
-    Severity,
     Transition,
 )
+from alerts.telling import Look, Step, make_alert, tell
 
 REMEMBER_EVENTS_S = 7 * 86_400
 """How long an event stays known, so that a second sight of it (restart, reorg) is not news."""
-
-
-class Look(NamedTuple):
-    """A rule looking at a reading at a moment."""
-
-    rule: Rule
-    reading: Reading
-    at: BlockStamp
-
-
-Step = tuple[Incident, Alert | None]
 
 
 def step(look: Look, before: Incident) -> Step:
@@ -99,7 +84,7 @@ def _seen(look: Look, before: Incident, value: Decimal) -> Step:
         before_time=before.told_at,
         since=since[level - 1] if level else before.blind_since,
     )
-    return _tell(look, now, transition, reason)
+    return tell(look, now, transition, reason)
 
 
 def _worse_than_told(before: Incident, now: Incident) -> tuple[Transition, Because] | None:
@@ -197,7 +182,7 @@ def _unseen(look: Look, before: Incident, blindness: CannotSee) -> Step:
         since=since,
         cause=blindness.cause,
     )
-    return _tell(look, now, Transition.BLIND, reason)
+    return tell(look, now, Transition.BLIND, reason)
 
 
 def _gone(look: Look, before: Incident, gone: Gone) -> Step:
@@ -205,7 +190,7 @@ def _gone(look: Look, before: Incident, gone: Gone) -> Step:
         return Incident(before.rule, before.subject, told_at=before.told_at), None
     reason = Reason(Because.GONE, before=before.told_value, before_time=before.told_at, cause=gone.why)
     now = Incident(before.rule, before.subject, id=before.id)
-    return _tell(look, now, Transition.RECOVERED, reason)
+    return tell(look, now, Transition.RECOVERED, reason)
 
 
 def _happened(look: Look, before: Incident, value: Decimal | CannotSee) -> Step:
@@ -229,7 +214,7 @@ def _happened(look: Look, before: Incident, value: Decimal | CannotSee) -> Step:
         cause=cause,
         more=before.held_back,
     )
-    return _tell(look, replace(now, held_back=0, snoozed_until=None), Transition.HAPPENED, reason)
+    return tell(look, replace(now, held_back=0, snoozed_until=None), Transition.HAPPENED, reason)
 
 
 def flush(rule: Rule, before: Incident, at: BlockStamp) -> Step:
@@ -239,69 +224,4 @@ def flush(rule: Rule, before: Incident, at: BlockStamp) -> Step:
     reason = Reason(Because.HAPPENED, more=before.held_back, before_time=before.told_at)
     now = replace(before, held_back=0, told=before.level, told_at=at.time, snoozed_until=None)
     severity = rule.levels[min(before.level, len(rule.levels)) - 1].severity
-    return now, _alert(rule, now, Transition.HAPPENED, reason, severity=severity, at=at)
-
-
-def _tell(look: Look, now: Incident, transition: Transition, reason: Reason) -> Step:
-    """The state after telling, and what is told."""
-    rule, reading, at = look
-    if not now.id or transition is Transition.HAPPENED:
-        now = replace(now, id=digest(rule.name, now.subject, reading.occurrence, at.hash, at.time))
-    now = replace(now, name=reading.name, meaning=rule.meaning)
-    alert = _alert(rule, now, transition, reason, severity=_severity(rule, now, transition), at=at)
-    alert = replace(alert, reading=reading)
-    return _after(now, transition, reason.value, at.time), alert
-
-
-def _alert(
-    rule: Rule, now: Incident, transition: Transition, reason: Reason, *, severity: Severity, at: BlockStamp
-) -> Alert:
-    return Alert(
-        id=digest(now.id, transition, now.level, at.hash, at.time),
-        incident=now.id,
-        rule=rule,
-        subject=now.subject,
-        name=now.name,
-        transition=transition,
-        reason=reason,
-        severity=severity,
-        level=now.told if transition is Transition.BLIND else now.level,
-        at=at,
-        reading=None,
-    )
-
-
-def _after(now: Incident, transition: Transition, value: Decimal | None, time: int) -> Incident:
-    if transition is Transition.BLIND:
-        return replace(now, blind_told=True)
-    sighted_at = time if now.blind_told else now.sighted_at
-    if now.level == 0:
-        return Incident(
-            now.rule, now.subject, told_at=time, breached_since=now.breached_since, sighted_at=sighted_at
-        )
-    worse = transition in {Transition.OPENED, Transition.WORSENED}
-    return replace(
-        now,
-        told=now.level,
-        told_at=time,
-        told_value=value,
-        blind_told=False,
-        sighted_at=sighted_at,
-        acked=now.acked and not worse,
-    )
-
-
-def _severity(rule: Rule, now: Incident, transition: Transition) -> Severity:
-    if transition in {Transition.RECOVERED, Transition.SIGHTED}:
-        return Severity.INFO
-    level = now.level or now.told
-    if level == 0:
-        return Severity.WARNING  # blind about something that was fine
-    known = rule.levels[min(level, len(rule.levels)) - 1].severity
-    # Blind about something bad is as loud as the bad was, and never silent.
-    return max(known, Severity.WARNING) if transition is Transition.BLIND else known
-
-
-def digest(*parts: object) -> str:
-    """A short deterministic id."""
-    return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:16]
+    return now, make_alert(rule, now, Transition.HAPPENED, reason, severity=severity, at=at)

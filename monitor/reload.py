@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alerts.compose import notice
-from alerts.incidents import digest
 from alerts.model import Message, Severity
+from alerts.telling import digest
 from monitor.errors import ConfigError
 from monitor.units import UnixTime
 from monitor.watchlist import Watchlist, load_watchlist

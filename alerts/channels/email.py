@@ -14,11 +14,11 @@ from email.utils import format_datetime, parseaddr
 from enum import StrEnum
 
 from alerts import mail
-from alerts.incidents import digest
 from alerts.model import Severity
 from alerts.ports import Dispatch, Outcome, Scope
 from alerts.redact import Redactor
 from alerts.render import plain
+from alerts.telling import digest
 from alerts.wording import clean
 
 

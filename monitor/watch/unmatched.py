@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from alerts.compose import notice
 from alerts.engine import selects
-from alerts.incidents import digest
 from alerts.model import Kind, Message, Reading, Rule, Severity
+from alerts.telling import digest
 from monitor.readings.catalogue import CATALOGUE
 
 PATIENCE_S = 900

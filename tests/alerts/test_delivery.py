@@ -424,6 +424,24 @@ def test_a_lease_that_ran_out_is_claimed_again(box: SqliteOutbox, clock: Clock) 
     assert len(box.claim("telegram", clock(), lease)) == 1
 
 
+def test_what_may_have_been_seen_is_not_taken_back(db: Database, box: SqliteOutbox, clock: Clock) -> None:
+    """A refused connection may have come after the message: it needs its correction."""
+    for name in ("tried", "fresh"):
+        box.enqueue(message(name), ["telegram"], clock())
+    (first,) = box.claim("telegram", clock(), 9)
+    box.put_back([first.row], "no answer", {}, counted=True)
+    assert store.retract(db, "tried", clock()) == ()
+    assert store.retract(db, "fresh", clock()) == ("telegram",)
+
+
+def test_what_is_over_cannot_be_put_back(db: Database, box: SqliteOutbox, clock: Clock) -> None:
+    box.enqueue(message("a"), ["telegram"], clock())
+    (claim,) = box.claim("telegram", clock(), 9)
+    box.delivered([claim.row], clock(), {"message_id": "1"})
+    box.put_back([claim.row], "late answer", {}, counted=True)
+    assert states(db) == ["delivered"]
+
+
 def test_rows_can_be_dropped_and_counted(db: Database, box: SqliteOutbox, clock: Clock) -> None:
     telegram = Scripted("telegram")
     for name in "ab":
