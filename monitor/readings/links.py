@@ -18,6 +18,11 @@ def account_links(chain_id: int | None, account: Address) -> tuple[Link, ...]:
     return _links(chain_id, "Account on Etherscan", f"address/{account}")
 
 
+def token_links(chain_id: int | None, token: Address) -> tuple[Link, ...]:
+    """The token's page; none on a chain without an explorer."""
+    return _links(chain_id, "Token on Etherscan", f"token/{token}")
+
+
 def transaction_links(chain_id: int | None, transaction: str) -> tuple[Link, ...]:
     """The transaction's page; none on a chain without an explorer."""
     return _links(chain_id, "Transaction", f"tx/{transaction}") if transaction else ()

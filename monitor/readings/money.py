@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from alerts.model import BlockStamp, CannotSee, Fact, Reading
 from monitor.domain import ListedToken
+from monitor.readings.links import token_links
 from monitor.readings.words import age
 from monitor.units import Address
 
@@ -34,16 +35,23 @@ def tokens_of(units: int, decimals: int) -> Decimal:
     return Decimal(f"{units}e-{decimals}")
 
 
-def supply_readings(tokens: Sequence[ListedToken], now: Amounts, at: BlockStamp) -> Iterator[Reading]:
+def supply_readings(
+    tokens: Sequence[ListedToken], now: Amounts, at: BlockStamp, chain_id: int | None = None
+) -> Iterator[Reading]:
     """Each token, and each group of them."""
     for token in tokens:
-        yield _of_token("token.supply", token, now[token.address], at)
+        yield _of_token("token.supply", token, now[token.address], at, chain_id)
     for group, members in groups(tokens).items():
         yield _of_group("money.supply", group, members, total(members, now), at)
 
 
 def change_readings(
-    tokens: Sequence[ListedToken], now: Amounts, before: Amounts, window_s: int, at: BlockStamp
+    tokens: Sequence[ListedToken],
+    now: Amounts,
+    before: Amounts,
+    window_s: int,
+    at: BlockStamp,
+    chain_id: int | None = None,
 ) -> Iterator[Reading]:
     """The same over a window, in percent of what was: signed, and for each token the size of it too."""
     for token in tokens:
@@ -51,8 +59,8 @@ def change_readings(
         change = percent_change(is_, was)
         facts = _facts(is_, was, token.denomination or token.name, window_s)
         size = change if isinstance(change, CannotSee) else abs(change)
-        yield _of_token("token.supply_change", token, change, at, window_s, facts)
-        yield _of_token("token.supply_move", token, size, at, window_s, facts)
+        yield _of_token("token.supply_change", token, change, at, chain_id, window_s, facts)
+        yield _of_token("token.supply_move", token, size, at, chain_id, window_s, facts)
     for group, members in groups(tokens).items():
         is_, was = total(members, now), total(members, before)
         facts = _facts(is_, was, group.denomination, window_s)
@@ -72,6 +80,8 @@ def groups(tokens: Sequence[ListedToken]) -> dict[Group, list[ListedToken]]:
 def total(tokens: Sequence[ListedToken], amounts: Amounts) -> Decimal | CannotSee:
     """The sum, exact; not known where one of them is not."""
     lost = [(token.name, found) for token in tokens if isinstance(found := amounts[token.address], CannotSee)]
+    if len(lost) == len(tokens) and len({one.cause for _, one in lost}) == 1:
+        return lost[0][1]
     if lost:
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         return CannotSee(f"{lost[0][0]}{more}: {lost[0][1].cause}")
@@ -97,13 +107,13 @@ def unknown_before(window_s: int) -> CannotSee:
 
 
 def _of_token(
-    key: str, token: ListedToken, value: Decimal | CannotSee, at: BlockStamp,
+    key: str, token: ListedToken, value: Decimal | CannotSee, at: BlockStamp, chain_id: int | None,
     window_s: int | None = None, facts: tuple[Fact, ...] = (),
 ) -> Reading:  # fmt: skip
     labels = {"token": token.name, "kind": token.kind}
     about = Fact("Contract", f"{token.address}, listed by {token.source or 'your watchlist'}")
-    subject = f"token:{token.address}"
-    return Reading(key, subject, token.name, value, at, labels, window_s, facts=(*facts, about))
+    subject, links = f"token:{token.address}", token_links(chain_id, token.address)
+    return Reading(key, subject, token.name, value, at, labels, window_s, facts=(*facts, about), links=links)
 
 
 def _of_group(
@@ -124,8 +134,9 @@ def _facts(
 ) -> tuple[Fact, ...]:
     if isinstance(now, CannotSee) or isinstance(before, CannotSee):
         return ()
+    moved = Fact("Minted" if now > before else "Burned", f"{abs(now - before):,.0f} {unit}, net")
     return (
-        Fact("Minted" if now >= before else "Burned", f"{abs(now - before):,.0f} {unit}, net"),
+        *((moved,) if now != before else ()),
         Fact("Was", f"{before:,.0f} {unit}"),
         Fact("Is", f"{now:,.0f} {unit}"),
         Fact("Within", age(window_s)),

@@ -13,6 +13,7 @@ from decimal import Decimal
 from alerts.model import BlockStamp, CannotSee, Reading, Rule
 from monitor.domain import BlockRef, ListedToken, TokenSupply
 from monitor.readings import money
+from monitor.store import identity
 from monitor.store import tokens as store
 from monitor.store.database import Database
 from monitor.units import Address, BlockNumber, UnixTime
@@ -66,10 +67,11 @@ def stored_readings(
         if row is not None and at.time - row.block_time <= store.UNSEEN_AFTER_S
     }
     known = [token for token in listed if token.address in now]
-    readings = list(money.supply_readings(known, now, at))
+    chain_id = identity.chain_id(db)
+    readings = list(money.supply_readings(known, now, at, chain_id))
     for window in sorted(_windows(rules)):
         before = {token.address: _before(db, token.address, window, at) for token in known}
-        readings += money.change_readings(known, now, before, window, at)
+        readings += money.change_readings(known, now, before, window, at, chain_id)
     return readings
 
 
