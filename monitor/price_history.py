@@ -68,13 +68,11 @@ class PriceHistory:
     def run(self, db: Database, source: Endpoints, clock: Clock) -> Filled:
         """Read the days that are over and missing; nothing is asked where none is. Raises StoreError."""
         filled = Filled()
-        today = clock.now() // SECONDS_PER_DAY
-        wanted = missing_days(db, self.feeds, today - self.days, today - 1, self._empty)
         try:
-            at = source.finalized() if wanted else None
+            # The wall clock only says whether to ask; which days are over is the chain's to say.
+            at = source.finalized() if self._missing(db, clock.now() // SECONDS_PER_DAY - 1) else None
             if at is not None:
-                over = [one for one in wanted if one[1] <= last_whole_day(at)]
-                filled = fill(db, source, self.feeds, over)
+                filled = fill(db, source, self.feeds, self._missing(db, last_whole_day(at)))
             self._say({f"closes of {feed}": cause for feed, cause in filled.unread.items()})
         except NodeError as error:
             self._say({"closes of price feeds": str(error)})
@@ -83,6 +81,9 @@ class PriceHistory:
             log.info("%d daily closes of price feeds read", filled.read)
         self._correlate(db)
         return filled
+
+    def _missing(self, db: Database, last: int) -> list[Day]:
+        return missing_days(db, self.feeds, last - self.days + 1, last, self._empty)
 
     def _say(self, troubles: Mapping[str, str]) -> None:
         """Each trouble once, until it is over or another."""

@@ -136,7 +136,13 @@ def test_a_day_that_is_not_final_waits(source: Endpoints, tmp_path: Path) -> Non
     clock = ManualClock((LAST + 2) * DAY + 60)
     with new_database(tmp_path / "ethmon.db") as db:
         PriceHistory(MAINNET, days=3).run(db, source, clock)
-        assert closes.days(db, "ETH/USD") == {LAST - 1, LAST}
+        assert closes.days(db, "ETH/USD") == {LAST - 2, LAST - 1, LAST}
+
+
+def test_a_chain_that_stands_still_is_filled_up_to_its_own_time(source: Endpoints, tmp_path: Path) -> None:
+    with new_database(tmp_path / "ethmon.db") as db:
+        PriceHistory(MAINNET, days=3).run(db, source, ManualClock((LAST + 400) * DAY))
+        assert closes.days(db, "ETH/USD") == {LAST - 2, LAST - 1, LAST}
 
 
 def test_a_node_that_fails_costs_nothing_that_is_stored_and_is_tried_again(
