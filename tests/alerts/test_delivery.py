@@ -424,6 +424,71 @@ def test_a_lease_that_ran_out_is_claimed_again(box: SqliteOutbox, clock: Clock) 
     assert len(box.claim("telegram", clock(), lease)) == 1
 
 
+def test_a_small_thing_that_is_refused_bothers_nobody_else(box: SqliteOutbox, clock: Clock) -> None:
+    telegram, email = Scripted("telegram", [Outcome.rejected("400")]), Scripted("email")
+    box.enqueue(message("a", Severity.INFO), ["telegram"], clock())
+    drain(box, [telegram, email], clock)
+    assert email.accepted == []
+
+
+def test_when_all_were_down_the_first_that_works_tells_of_the_others(box: SqliteOutbox, clock: Clock) -> None:
+    telegram, email = Scripted("telegram"), Scripted("email")
+    telegram.always = email.always = DOWN
+    box.enqueue(message("a", Severity.CRITICAL), ["telegram", "email"], clock())
+    drain_for(box, [telegram, email], clock, 1)
+    email.always = None
+    drain_for(box, [telegram, email], clock, 1)
+    assert any("Telegram delivers nothing" in title for title in email.titles())
+
+
+def test_who_has_a_part_of_the_late_ones_does_not_get_it_again(box: SqliteOutbox, clock: Clock) -> None:
+    email = Scripted("email")
+    for name in "abcdef":
+        box.enqueue(message(name), ["email"], clock())
+    claims = box.claim("email", clock(), 9, 6)
+    for claim in claims:
+        box.put_back([claim.row], "", {"accepted": "ann"} if claim.message.key == "d" else {}, counted=True)
+    clock.now += HOUR
+    drain(box, [email], clock)
+    assert [dict(one.progress) for one in email.accepted if one.message.title == "d"] == [{"accepted": "ann"}]
+    assert len(email.accepted) == 2, "the other five together"
+
+
+def test_progress_survives_being_looked_at(box: SqliteOutbox, clock: Clock) -> None:
+    email = Scripted("email", [DOWN])
+    for name in "ab":
+        box.enqueue(message(name), ["email"], clock())
+    claims = box.claim("email", clock(), 9, 2)
+    box.put_back([claims[0].row], "", {}, counted=True)
+    box.put_back([claims[1].row], "", {"accepted": "ann"}, counted=True)
+    clock.now += HOUR
+    drain_for(box, [email], clock, 1)
+    assert [dict(one.progress) for one in email.accepted] == [{}, {"accepted": "ann"}]
+
+
+def test_what_was_collapsed_gets_no_picture_of_one_of_them(box: SqliteOutbox, clock: Clock) -> None:
+    class Painted(Scripted):
+        def send(self, dispatch: Dispatch) -> Outcome:
+            return replace(super().send(dispatch), illustrate=lambda _: {})
+
+    for name in "abcde":
+        box.enqueue(replace(message(name), chart=ChartRequest("distance")), ["telegram"], clock())
+    clock.now += HOUR
+    later: list[Job] = []
+    drain(box, [Painted("telegram")], clock, chart=lambda _: b"png", aside=later.append)
+    assert later == []
+
+
+def test_a_clock_that_is_put_back_hides_no_dead_channel(box: SqliteOutbox, clock: Clock) -> None:
+    telegram, email = Scripted("telegram"), Scripted("email")
+    telegram.always = DOWN
+    box.enqueue(message("a", Severity.CRITICAL), ["telegram"], clock())
+    drain(box, [telegram, email], clock)
+    clock.now -= 24 * HOUR
+    drain(box, [telegram, email], clock)
+    assert [one.carried_for for one in email.accepted][:1] == ["telegram"]
+
+
 def test_what_may_have_been_seen_is_not_taken_back(db: Database, box: SqliteOutbox, clock: Clock) -> None:
     """A refused connection may have come after the message: it needs its correction."""
     for name in ("tried", "fresh"):

@@ -371,6 +371,14 @@ def test_nobody_listening_is_a_retry() -> None:
     assert channel.send(Dispatch(one_alert())).cause == "Telegram: no connection"
 
 
+def test_probe_says_that_a_group_has_moved(server: TelegramEmulator) -> None:
+    refusal = RefusedError(400, "Bad Request: group chat was upgraded", migrate_to_chat_id=-1005)
+    server.script("getChat", "refuse", refusal=refusal)
+    outcome = bot(server, -5).probe()
+    assert outcome.verdict is Verdict.SENT
+    assert "-1005" in outcome.cause
+
+
 def test_probe_tests_token_and_chat_and_sends_nothing(server: TelegramEmulator) -> None:
     assert bot(server).probe().verdict is Verdict.SENT
     assert bot(server, 99).probe().verdict is Verdict.REJECTED
