@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.localnet.actors import SHORT_USDC
 from monitor.localnet.scenario import MIN_BLOCKS, REORG_DEPTH
 from monitor.store import history
 from monitor.store.database import open_reader
@@ -59,6 +60,11 @@ def test_the_story_is_told_stored_and_proved_to_the_wei() -> None:
         ("below", "proved"),
         ("already", "proved"),
         ("below", "proved"),
+    ]
+    dollars = json.loads(_ethmon("--db", "ethmon-demo/ethmon.db", "tokens", "--json").stdout)["tokens"]
+    assert [(one["name"], one["supply"]) for one in dollars] == [
+        ("USDC", str((10**9 + SHORT_USDC) * 10**6)),
+        ("USDT", str(2 * 10**9 * 10**6)),
     ]
     assert reorg.burn_wei > 0
     assert frame.totals.blob_gas_used > 0
