@@ -7,6 +7,7 @@ gas by its neighbours, so it counts as failed only after it failed alone too.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -15,8 +16,9 @@ from contracts_abi import multicall3
 from contracts_abi.interface import AbiError
 from monitor.chain.log_search import learn_places
 from monitor.chain.pinned import EthCall, Override, Pinned
+from monitor.domain import BlockRef
 from monitor.errors import BadAnswer, CallReverted, CannotSee, NodeError, TooLarge, Unsupported
-from monitor.lending.position import Position, PositionEvent, Proof, ProofState, Seen
+from monitor.lending.position import Position, PositionEvent, PositionKey, Proof, ProofState, Seen, Unseen
 from monitor.protocols.base import (
     Adapter,
     Answer,
@@ -31,6 +33,8 @@ from monitor.protocols.base import (
     together,
 )
 from monitor.units import Address
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -66,8 +70,8 @@ class Reader:
     ) -> list[Seen]:
         """Every position of `accounts`, of all protocols, at the block. Raises NodeError."""
         learn_places(pinned, adapters, accounts)
-        found = self.run(pinned, together([adapter.read(accounts, pinned.block) for adapter in adapters]))
-        return [seen for part in found for seen in part]
+        readings = [_guarded(adapter, accounts, pinned.block) for adapter in adapters]
+        return [seen for part in self.run(pinned, together(readings)) for seen in part]
 
     def _answer(self, pinned: Pinned, asks: Sequence[Ask]) -> list[Answer]:
         views = list(dict.fromkeys(ask for ask in asks if isinstance(ask, View)))
@@ -160,6 +164,16 @@ class Reader:
         self.round_trips += 1
         told = pinned.eth_calls([EthCall(view.to, view.data) for view in views])
         return [_told(answer) for answer in told]
+
+
+def _guarded(adapter: Adapter, accounts: Sequence[Address], at: BlockRef) -> Reading[Sequence[Seen]]:
+    """An adapter's reading; a fault of ours in one protocol is a gap there and blinds no other."""
+    try:
+        return (yield from adapter.read(accounts, at))
+    except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
+        log.exception("%s cannot be judged: a fault of ethmon's, please report it", adapter.key)
+        cause = f"a fault of ethmon's own ({type(error).__name__}), see the log"
+        return [Unseen(PositionKey(adapter.key, "", account), cause) for account in accounts]
 
 
 def _answer(data: bytes) -> Answer:

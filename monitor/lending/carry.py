@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from monitor.lending.outcome import Insensitive
 from monitor.units import SECONDS_PER_DAY, WAD
+
+DEBT_ALONE: Final = "the days count the interest owed alone: what the collateral earns makes them more"
+"""Where a protocol does not tell how its collateral grows."""
 
 
 def insensitive(health_factor: int, net_rate_per_second: float) -> Insensitive:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from monitor.errors import CannotSee
+from monitor.lending.carry import DEBT_ALONE
 from monitor.lending.comet import (
     CometAccount,
     CometMarket,
@@ -22,7 +23,7 @@ from monitor.lending.comet import (
 )
 from monitor.lending.comet_outcome import CometTest, outcome, remedy, terms
 from monitor.lending.comet_prices import keys_of
-from monitor.lending.outcome import Outcome, liquidation_tick
+from monitor.lending.outcome import Insensitive, Outcome, liquidation_tick
 from monitor.lending.position import (
     NO_ETH_PRICE,
     Cause,
@@ -247,6 +248,8 @@ def _notes(model: CometModel, found: Outcome) -> tuple[str, ...]:
         notes.append("the contract's own view says otherwise: it forgets interest, absorb does not")
     if model.eth_is_base and not reads(at.market, model.account, model.key):
         notes.append("the market counts in ETH: the dollar price of ETH does not matter")
+    if isinstance(found, Insensitive):
+        notes.append(DEBT_ALONE)
     if at.eth is not None and not at.eth.is_eth_usd:
         notes.append("priced by a feed that follows ETH, not by ETH/USD")
     return tuple(notes)

@@ -8,9 +8,10 @@ from typing import Final, NamedTuple
 from contracts_abi.morpho import MarketParams
 from monitor.errors import CannotSee
 from monitor.lending import morpho
+from monitor.lending.carry import DEBT_ALONE
 from monitor.lending.morpho import MarketView, MorphoMarket, MorphoPosition, MorphoTest, PreLiquidation
 from monitor.lending.morpho_oracle import ORACLE_SCALE, ChainlinkOracle
-from monitor.lending.outcome import Outcome, liquidation_tick
+from monitor.lending.outcome import Insensitive, Outcome, liquidation_tick
 from monitor.lending.position import (
     NO_ETH_PRICE,
     Cause,
@@ -179,7 +180,7 @@ def position_of(model: MorphoModel, account: Address) -> Position:
         terms=_terms(model, debt.amount),
         remedy=_remedy(model),
         drift_per_day=_drift(model, liquidation_tick(outcome)),
-        notes=_notes(model),
+        notes=_notes(model, outcome),
         rule="accrued with the market's own rate model",
         linear=_linear(market, function, collateral, debt, oracle),
         test=model.test(),
@@ -246,12 +247,14 @@ def _drift(model: MorphoModel, tick: int | None) -> float | None:
     return None if tick is None or later is None else (later - tick) / TICKS_PER_USD
 
 
-def _notes(model: MorphoModel) -> tuple[str, ...]:
+def _notes(model: MorphoModel, found: Outcome) -> tuple[str, ...]:
     market, oracle, notes = model.market, model.oracle, [f"market {model.market.label}"]
     if oracle.eth is None:
         notes.append(f"priced in {market.loan.symbol}{_rate_words(market)}: the oracle reads no ETH/USD feed")
     elif not oracle.eth.is_eth_usd:
         notes.append(f"priced by the feed {printable_feed(oracle.eth)}, not by ETH/USD")
+    if isinstance(found, Insensitive):
+        notes.append(DEBT_ALONE)
     if model.early is not None:
         late = replace(model, early=None).tick()
         at = "" if late is None else f"; the market itself liquidates at {late / TICKS_PER_USD:,.2f}"

@@ -198,12 +198,12 @@ def _liquidation_words(position: Position) -> str:
             left = abs(price.answer - tick)
             apart = f", {dollars(Decimal(left) / 10**price.decimals)} or {percent(left, price.answer)} away"
             return f"{side} {price_words(tick, price.decimals)}{apart}{proof}"
-        case Range(upper=upper, lower=lower):
-            return (
-                f"soft between {price_words(upper, price.decimals)} and {price_words(lower, price.decimals)}"
-            )
-        case AlreadyLiquidatable(lowest=lowest, highest=highest):
-            return f"liquidatable now; {_stretch(lowest, highest, price.answer, price.decimals)}"
+        case Range(upper=upper, lower=lower, decimals=unit):
+            return f"soft between {price_words(upper, unit)} and {price_words(lower, unit)}"
+        case AlreadyLiquidatable() if price.answer <= 0:
+            return "liquidatable now, at any ETH price"
+        case AlreadyLiquidatable(lowest=lowest, highest=highest, decimals=unit):
+            return f"liquidatable now; {_stretch(lowest, highest, price.answer, unit)}"
         case NeverByEth(reason=reason, what_else=what_else):
             return f"never by the ETH price: {reason.value}" + (f"; {what_else}" if what_else else "")
         case Insensitive(ratio_drop=drop, carry_days=carry):

@@ -99,4 +99,6 @@ def test_a_position_without_an_eth_price_has_none_in_rows_facts_ladders_and_comp
     assert live_ladder(ref(1), [loop, token, loop, eth, token]).price == 2_000 * USD
     row = positions.stored(positions.row_of(ref(1), loop, ""))
     assert (row.price, row.price_usd, row.distance) == (None, None, None)
+    stuck = replace(loop, outcome=AlreadyLiquidatable(1, 70_000 * 10**18, 18))
+    assert next(facts_of(stuck, AT.time)).text == "liquidatable now, at any ETH price"
     assert "Protocol's ETH price" not in {fact.label for fact in facts_of(loop, AT.time)}
