@@ -202,6 +202,21 @@ def test_an_address_refused_for_good_is_noted_and_the_others_count_as_delivered(
     assert "550" in outcome.cause
 
 
+def test_an_address_refused_for_good_is_not_asked_again_with_the_others(
+    server: SmtpServer, mailbox: Mailbox
+) -> None:
+    mailbox.at_recipient = {
+        "a@example.org": deque(["450 greylisted"]),
+        "b@example.org": deque(["550 no such user"]),
+    }
+    channel = email(server)
+    first = channel.send(Dispatch(one_alert()))
+    assert first.receipt == {"accepted": "", "refused": "b@example.org"}
+    mailbox.at_recipient.clear()
+    assert channel.send(Dispatch(one_alert(), progress=first.receipt)).verdict is Verdict.SENT
+    assert [envelope.rcpt_tos for envelope, _ in mailbox.letters] == [["a@example.org"]]
+
+
 def test_progress_survives_a_failure_to_connect(server: SmtpServer) -> None:
     progress = {"accepted": "a@example.org", "refused": ""}
     outcome = Email(account(1), timeout_s=1).send(Dispatch(one_alert(), progress=progress))
