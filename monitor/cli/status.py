@@ -48,6 +48,8 @@ def status(app: App, watch: bool, every: float, as_object: bool, picture: Path |
     """
     from monitor.reports.board.reader import BoardReader
 
+    if picture is not None and (watch or as_object):
+        raise UsageError("--picture stands alone: it is neither --watch nor --json.")
     with BoardReader(app.settings.db, _wishes(app)) as reader:
         if picture is not None:
             _draw(reader.look(_now()), picture)

@@ -338,4 +338,6 @@ def test_the_picture_needs_nothing_from_anywhere(path: Path) -> None:
     assert "@font-face" not in text
     assert "LIQUIDATABLE" in text.replace("&#160;", " ")
     assert plain(HOSTILE)[:10].replace(" ", "&#160;") in text
+    both = ethmon(path.parent, "status", "--picture", "status.svg", "--watch")
+    assert (both.returncode, "stands alone" in both.stderr) == (2, True)
     assert "only SVG" in ethmon(path.parent, "status", "--picture", "status.png").stderr

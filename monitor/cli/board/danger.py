@@ -202,10 +202,11 @@ def _away(one: Near) -> Text:
 
 
 def _dollars(one: Near) -> str:
+    """The same as in `ethmon positions`: a price that is known to come next may be nearer than the one in use."""
     row = one.row
     if one.distance is None or row.price_usd is None or row.liquidation_usd is None:
         return "-"
-    return f"${abs(row.price_usd - row.liquidation_usd):,.2f}"
+    return f"${one.distance * row.price_usd:,.2f}"
 
 
 def _own_price(one: Near) -> str:

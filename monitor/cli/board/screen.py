@@ -78,9 +78,12 @@ def watch(console: Console, look: Callable[[UnixTime], Board], every: float) -> 
 
 def _wait(woken: int, seconds: float) -> tuple[set[int], bool]:
     """Until the time is over or something happens: the signals that came, and whether a key ends it."""
-    sources = [woken, *([sys.stdin.fileno()] if sys.stdin.isatty() else [])]
+    sources = [woken, *([sys.stdin.fileno()] if _has_keys() else [])]
     ready, _, _ = select.select(sources, [], [], max(seconds, 0.02))
-    found = {source: os.read(source, 64) for source in ready}
+    try:
+        found = {source: os.read(source, 64) for source in ready}
+    except OSError:  # the terminal is gone
+        return set(), True
     signals = set(found.pop(woken, b""))
     return signals, any(not keys or keys[0] in _QUIT for keys in found.values())
 
@@ -89,7 +92,7 @@ def _pause(live: Live) -> None:
     """Ctrl-Z: give the screen back, and take it again when the job goes on."""
     live.stop()
     os.kill(os.getpid(), signal.SIGSTOP)
-    if sys.stdin.isatty():
+    if _has_keys():
         tty.setcbreak(sys.stdin)
     live.start(refresh=True)
 
@@ -118,7 +121,7 @@ def _nothing(_number: int, _frame: FrameType | None) -> None:
 @contextmanager
 def _keys() -> Generator[None]:
     """Keys arrive one by one and are not echoed."""
-    if not sys.stdin.isatty():
+    if not _has_keys():
         yield
         return
     before = termios.tcgetattr(sys.stdin)
@@ -127,6 +130,11 @@ def _keys() -> Generator[None]:
         yield
     finally:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _has_keys() -> bool:
+    """Whether somebody can type: stdin may be a file, or closed."""
+    return bool(sys.stdin) and sys.stdin.isatty()
 
 
 def _now() -> UnixTime:
