@@ -19,7 +19,7 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from ipaddress import ip_address
 from typing import NamedTuple
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from monitor.chain.connection import Connection
 from monitor.chain.redact import label as label_of
@@ -57,8 +57,8 @@ class Transport:
         max_answer_bytes: int = MAX_ANSWER_BYTES,
         setting: str = "ETH_RPC_URLS",
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        parts = _usable(url)
+        if parts is None or not parts.hostname:
             raise ConfigError(
                 setting,
                 f"{label_of(url)} is not usable.",
@@ -189,6 +189,15 @@ class Transport:
     def _too_big(self) -> BadAnswer:
         limit = self._max_answer_bytes >> 20
         return BadAnswer(self.label, f"its answer is larger than {limit} MiB and was not read.")
+
+
+def _usable(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in {"http", "https"} and (parts.port or 1) > 0
+    except ValueError:
+        return None
+    return parts if sound else None
 
 
 def is_local(host: str) -> bool:

@@ -200,6 +200,10 @@ def test_user_and_password_become_a_header(server: RpcServer) -> None:
 def test_a_url_that_cannot_be_used_names_the_setting() -> None:
     with pytest.raises(ConfigError, match="ETH_RPC_URLS"):
         Endpoint(f"ftp://host/{SECRET}")
+    for url in (f"http://u:{SECRET}@host:99999", f"http://[::1/{SECRET}"):
+        with pytest.raises(ConfigError, match="not usable") as caught:
+            Endpoint(url)
+        assert SECRET not in str(caught.value)
 
 
 # --- rate limits ---
