@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from monitor.errors import StoreError
-from monitor.store import columns, faults
+from monitor.store import columns
 from monitor.store.database import Database
 from monitor.store.schema import VERSION
 
 _PAGES_PER_STEP = 2_000
 """About 8 MB at a time: the writer gets its turn between steps."""
+
+
+_OF_THE_COPY = {
+    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR
+}  # fmt: skip
+"""Of the database, which is only read, they would not come."""
 
 
 class Checkpoint(NamedTuple):
@@ -34,17 +40,26 @@ def backup(db: Database, target: Path) -> None:
         raise StoreError(f"The backup cannot replace the database {db.path} itself. Name another file.")
     partial = target.with_name(target.name + ".partial")
     try:
-        with faults.translated(target):
-            partial.unlink(missing_ok=True)
-            with db.snapshot(), closing(sqlite3.connect(partial)) as copy:
-                db.connection.execute("SELECT 1 FROM sqlite_schema").fetchone()  # now the view is taken
-                db.connection.backup(copy, pages=_PAGES_PER_STEP)
-                copy.execute("PRAGMA journal_mode = DELETE")  # one file, not two
+        partial.unlink(missing_ok=True)
+        with db.snapshot():
+            _copy(db, partial, target)
         partial.replace(target)
     except OSError as error:
         raise StoreError(f"The backup {target} cannot be written ({error.strerror}).") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _copy(db: Database, partial: Path, target: Path) -> None:
+    try:
+        with closing(sqlite3.connect(partial)) as copy:
+            db.connection.execute("SELECT 1 FROM sqlite_schema").fetchone()  # now the view is taken
+            db.connection.backup(copy, pages=_PAGES_PER_STEP)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, not two
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in _OF_THE_COPY:
+            raise StoreError(f"The backup {target} cannot be written ({error}).") from error
+        raise
 
 
 def checkpoint(db: Database) -> Checkpoint:
