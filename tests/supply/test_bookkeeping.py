@@ -103,6 +103,14 @@ def test_whole_finalized_ranges_are_read_once(world: World) -> None:
     assert newest == (301, 350, 5 * 32 * ETH, 36)
 
 
+def test_a_range_waits_until_its_last_block_is_final(world: World) -> None:
+    world.node.finality = LENGTH - 1 - 149
+    assert world.read() == 2
+    world.node.finality = LENGTH - 1 - 150
+    assert world.read() == 1
+    assert flows.newest(world.db).last == 150
+
+
 def test_parts_have_the_deposits_and_withdrawals_of_their_blocks(world: World) -> None:
     world.read()
     (part,) = flows.parts(world.db, START)
@@ -234,3 +242,19 @@ def test_the_sweep_is_a_second_estimate_from_stored_payouts(tmp_path: Path) -> N
     with new_database(tmp_path / "y.db") as empty:
         identity.bind_chain(empty, 1, None, START)
         assert isinstance(IssuanceSource(empty, (36_000_000, START)).by_sweep(start, end), Unknown)
+
+
+def test_withdrawals_of_a_block_known_by_its_header_alone_are_not_known(tmp_path: Path) -> None:
+    """Counted as none they would make issuance too low; before Shanghai there were none."""
+    blocks = chain(10, 19)
+    header = blocks[4]._replace(
+        row=blocks[4].row._replace(tx_count=None, withdrawal_count=None, withdrawals_gwei=None)
+    )
+    early = blocks[5]._replace(row=blocks[5].row._replace(withdrawal_count=None, withdrawals_gwei=None))
+    with new_database(tmp_path / "x.db") as db:
+        ledger.append(db, [*blocks[:4], header, early, *blocks[6:]], START)
+        paid = [one.row.withdrawals_gwei or 0 for one in blocks]
+        assert issuance.withdrawn(db, blocks[0].ref.number, blocks[3].ref.number) == sum(paid[:4])
+        assert issuance.withdrawn(db, blocks[3].ref.number, blocks[4].ref.number) is None
+        assert issuance.withdrawn(db, blocks[5].ref.number, blocks[6].ref.number) == paid[6]
+        assert issuance.withdrawn(db, blocks[6].ref.number, blocks[9].ref.number + 1) is None

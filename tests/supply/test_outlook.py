@@ -80,6 +80,17 @@ def test_slack_of_the_anchor_is_slack_of_the_total(measured: Database) -> None:
     assert total.high_wei - total.low_wei == 14
 
 
+def test_a_frame_with_a_hole_has_no_net_change(tmp_path: Path) -> None:
+    """Its burn is a lower bound: less issuance than burn could look like more."""
+    with new_database(tmp_path / "x.db") as db:
+        identity.bind_chain(db, PRIVATE, None, time_of(LAST))
+        ledger.append(db, [*CHAIN[:9_000], *CHAIN[9_001:]], time_of(LAST))
+        sampled(db, 90_000 * 10**9)
+        frames = {one.burn.name: one for one in supply_view(db, None, None, ANCHOR).frames}
+    assert isinstance(frames["1h"].net, NetChange)
+    assert frames["24h"].net == frames["7d"].net == Unknown("blocks of the frame are missing")
+
+
 def test_rates_are_the_net_change_a_year(measured: Database) -> None:
     view = supply_view(measured, "24h", None, ANCHOR)
     (frame,) = view.frames

@@ -72,6 +72,7 @@ def test_missing_rewards_are_the_holes(db: Database) -> None:
     rewards.save(db, [(n, 0, 2 * ETH) for n in (1, 2, 5, 8, 9, 12)])
     assert rewards.missing(db, 1, 14) == [(3, 4), (6, 7), (10, 11), (13, 14)]
     assert rewards.missing(db, 5, 9) == [(6, 7)]
+    assert rewards.missing(db, 3, 9) == [(3, 4), (6, 7)]
     assert rewards.missing(db, 8, 9) == []
     assert rewards.missing(db, 9, 8) == []
 
