@@ -69,10 +69,15 @@ def supply_view(
 def supply_series(
     db: Database, since: str, by: Period, stake: tuple[int, int] | None
 ) -> tuple[SupplyFrame, ...]:
-    """One frame per period of `since`. Raises UsageError, StoreError."""
+    """One frame per period of `since`, without the second estimate. Raises UsageError, StoreError.
+
+    That one counts a quarter of payouts anew for every end: minutes for a year of days.
+    """
+    unasked = Unknown("asked of whole frames only")
     with db.snapshot():
         source = IssuanceSource(db, stake)
-        return tuple(_supply_frame(part, source) for part in burn_series(db, since, by))
+        parts = burn_series(db, since, by)
+        return tuple(SupplyFrame(part, *net_of(part, source), unasked) for part in parts)
 
 
 def _supply_frame(frame: BurnFrame, source: IssuanceSource) -> SupplyFrame:
