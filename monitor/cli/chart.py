@@ -172,7 +172,7 @@ def correlation(
     """How ETH moved with Bitcoin, gold or your own series: closes, and rolling correlation with its interval."""
     from monitor.comovement import Others
     from monitor.reports.charts.correlation import correlation as draw
-    from monitor.reports.comovement import comovement, window_days
+    from monitor.reports.comovement import comovement, day_text, window_days
     from monitor.store.database import open_reader
     from monitor.watchlist import load_watchlist
 
@@ -181,6 +181,11 @@ def correlation(
     with open_reader(app.settings.db) as db:
         found = comovement(db, others, window_days(window), since, Others(series), column=column)
     write(out, draw(found, look))
+    if found.begins_late:
+        click.echo(
+            f"closes begin on {day_text(found.first)}; `ethmon backfill --prices --from {since}` reads older ones",
+            err=True,
+        )
     for cause in found.left_out.values():
         click.echo(f"left out: {cause}", err=True)
 

@@ -48,6 +48,8 @@ class Comovement:
     window_days: int
     first: int
     last: int
+    begins_late: bool
+    """Days before `first` were asked for; there is no close of ETH of them."""
     eth: Closes
     pairs: Sequence[Pair]
     left_out: Mapping[str, str]
@@ -95,6 +97,7 @@ def comovement(
         last = min(before // SECONDS_PER_DAY - 1, until if until is not None else 10**6)
         first = min((frames.parse(since, chain, before).start + 1) // SECONDS_PER_DAY, last)
         eth = feed_closes(db, ETH, before)
+        wished, first = first, min(last, max(first, min(eth, default=first)))
         pairs: list[Pair] = []
         left_out: dict[str, str] = {}
         for name in names:
@@ -107,7 +110,9 @@ def comovement(
             else:
                 pairs.append(_pair(name, source, theirs, eth, days, (first, last)))
         shown, at = _cut(eth, first, last), ledger.cursor(db)
-        found = Comovement(days, first, last, shown, pairs, left_out, at, closes.newest_block(db))
+        found = Comovement(
+            days, first, last, first > wished, shown, pairs, left_out, at, closes.newest_block(db)
+        )
     _refuse_unknown(found)
     return found
 

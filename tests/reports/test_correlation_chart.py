@@ -105,6 +105,12 @@ def test_what_is_drawn_is_what_the_closes_say(db: Database) -> None:
     assert found.pairs[0].points[0].returns > 15, "windows reach back before the first day that is shown"
 
 
+def test_it_begins_where_the_closes_of_eth_begin_and_says_so(db: Database) -> None:
+    found = comovement(db, ["XAU/USD"], 30, "3y", Others())
+    assert (found.first, found.begins_late) == (DAYS[0], True)
+    assert not comovement(db, ["XAU/USD"], 30, "90d", Others()).begins_late
+
+
 def test_the_default_is_what_there_is_and_a_broken_series_is_left_out(db: Database, tmp_path: Path) -> None:
     broken = Series("Mine", tmp_path / "mine.csv", "", "")
     found = comovement(db, [], 30, "1y", Others([broken]))

@@ -32,7 +32,7 @@ h2{font-size:1.2rem;margin:36px 0 10px}p{margin:6px 0}.faint,small{color:var(--f
 .cards{display:grid;gap:10px;grid-template-columns:repeat(auto-fit,minmax(240px,1fr));margin:18px 0}
 .card{border:1px solid var(--grid);border-radius:10px;padding:10px 14px;overflow-wrap:anywhere}
 .card b{display:block;font-size:1.25rem;font-variant-numeric:tabular-nums}
-.charts{display:grid;gap:14px;margin-top:14px;grid-template-columns:repeat(auto-fit,minmax(min(100%,430px),1fr))}
+.charts{display:grid;gap:14px;margin-top:14px;grid-template-columns:repeat(auto-fill,minmax(min(100%,430px),1fr))}
 .charts figure{margin:0;border:1px solid var(--grid);border-radius:10px;overflow:hidden}.charts svg{display:block;width:100%;height:auto}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;min-width:640px;font-size:.92rem}
 th,td{text-align:left;padding:6px 10px;border-bottom:1px solid var(--grid);vertical-align:top}
