@@ -15,6 +15,7 @@ BENCHES = {
     "head": "from a new head to its committed row",
     "storage": "queries over ten million blocks",
     "history": "pages, charts, queries and commands over a year of everything",
+    "live": "a refresh of `ethmon status --watch` over a year of everything",
     "beacon": "all balances of 2.2 million validators from a beacon node",
     "lending": "account reads encoded and decoded, and a liquidation ladder over a whole market",
     "watch": "a tick with a hundred watched wallets on the local node",
