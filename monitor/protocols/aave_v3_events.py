@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from contracts_abi.interface import AbiError, interface
+from contracts_abi.interface import interface
 from monitor.lending.position import EventKind, PositionEvent, PositionKey
+from monitor.protocols.asking import told_by
 from monitor.protocols.base import EventLog
 from monitor.units import Address
 
@@ -51,20 +52,15 @@ def topics(generation: str) -> tuple[bytes, ...]:
 
 def decode(log: EventLog, protocol: str, market: str, generation: str = V3) -> list[PositionEvent]:
     """The event of a pool's log; nothing for an unknown or malformed one."""
-    for name, event in interface(generation).events.items():
-        if not log.topics or log.topics[0] != event.topic:
-            continue
-        meaning = _MEANING[name]
-        try:
-            values = event.decode(log.topics, log.data)
-            who, kind, token, amount, detail = meaning(values)
-        except AbiError:
-            return []
-        key = PositionKey(protocol, market, Address(who))
-        return [
-            PositionEvent(key, kind, Address(token) if token else None, amount, detail, _seized(kind, values))
-        ]
-    return []
+    events = interface(generation).events
+    found = told_by(log, events, events)
+    if found is None:
+        return []
+    name, values = found
+    who, kind, token, amount, detail = _MEANING[name](values)
+    asset = Address(token) if token else None
+    key = PositionKey(protocol, market, Address(who))
+    return [PositionEvent(key, kind, asset, amount, detail, _seized(kind, values))]
 
 
 def _seized(kind: EventKind, values: Values) -> tuple[Address, int] | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from contracts_abi import aave_v4 as abi
-from contracts_abi.interface import AbiError
+from contracts_abi.interface import interface
 from monitor.domain import BlockRef
 from monitor.errors import CannotSee
 from monitor.lending.outcome import (
@@ -30,7 +30,7 @@ from monitor.lending.position import (
 )
 from monitor.protocols.aave_v3_deployments import ETH_FEEDS
 from monitor.protocols.asked import Found, Question, all_at_once, classified, eth_usd, search
-from monitor.protocols.asking import Presence, decoded, sound
+from monitor.protocols.asking import Presence, decoded, sound, told_by
 from monitor.protocols.base import (
     Answer,
     Check,
@@ -165,18 +165,12 @@ class AaveV4:
     def decode_event(self, log: EventLog) -> Sequence[PositionEvent]:
         """What a log says. A spoke names its reserves by number, not by token."""
         spoke = next((one for one in self._spokes if one.address == log.address), None)
-        if spoke is None or not log.topics:
+        found = told_by(log, interface("aave_v4").events, _KINDS)
+        if spoke is None or found is None:
             return []
-        for name, (kind, amount) in _KINDS.items():
-            event = abi.event(name)
-            if log.topics[0] == event.topic:
-                try:
-                    values = event.decode(log.topics, log.data)
-                except AbiError:
-                    return []
-                key = self._key(spoke, Address(values["user"]))
-                return [PositionEvent(key, kind, None, values[amount], f"reserve {values['reserveId']}")]
-        return []
+        (kind, amount), values = _KINDS[found[0]], found[1]
+        key = self._key(spoke, Address(values["user"]))
+        return [PositionEvent(key, kind, None, values[amount], f"reserve {values['reserveId']}")]
 
     def _key(self, spoke: Spoke, account: Address) -> PositionKey:
         return PositionKey(self.key, spoke.name, account)

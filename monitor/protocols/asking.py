@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from contracts_abi.call import Call
-from contracts_abi.interface import AbiError
+from contracts_abi.interface import AbiError, Event
 from monitor.errors import CannotSee
-from monitor.protocols.base import Answer, Refusal
+from monitor.protocols.base import Answer, EventLog, Refusal
 from monitor.units import Address
 
 T = TypeVar("T")
@@ -45,6 +45,19 @@ def sound(value: T | CannotSee) -> T:
     if isinstance(value, CannotSee):
         raise value
     return value
+
+
+def told_by(
+    log: EventLog, events: Mapping[str, Event], names: Iterable[str]
+) -> tuple[str, dict[str, Any]] | None:
+    """Which of the named events a log is, with its values; None for another or a malformed one."""
+    for name in names:
+        if log.topics and log.topics[0] == events[name].topic:
+            try:
+                return name, events[name].decode(log.topics, log.data)
+            except AbiError:
+                return None
+    return None
 
 
 def is_nothing(answer: Answer) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from contracts_abi import crvusd as abi
 from contracts_abi import maker
-from contracts_abi.interface import AbiError
+from contracts_abi.interface import interface
 from monitor.domain import BlockRef
 from monitor.errors import CannotSee
 from monitor.lending.outcome import AlreadyLiquidatable, Range
@@ -26,7 +26,7 @@ from monitor.lending.position import (
     Seen,
     Unseen,
 )
-from monitor.protocols.asking import Presence, decoded, sound
+from monitor.protocols.asking import Presence, decoded, sound, told_by
 from monitor.protocols.base import Check, EventFilter, EventLog, Reading, View, attempt, together
 from monitor.protocols.tokens import Token, TokenBook
 from monitor.units import TICKS_PER_USD, WAD, Address, Wad, floor_div, format_fixed
@@ -150,20 +150,12 @@ class CrvUsd:
     def decode_event(self, log: EventLog) -> Sequence[PositionEvent]:
         """What a log says."""
         market = next((one for one in self._markets if one.controller == log.address), None)
-        if market is None or not log.topics:
+        found = told_by(log, interface("crvusd").events, _KINDS)
+        if market is None or found is None:
             return []
-        for name, (kind, amount) in _KINDS.items():
-            event = abi.event(name)
-            if log.topics[0] == event.topic:
-                try:
-                    values = event.decode(log.topics, log.data)
-                except AbiError:
-                    return []
-                token = None if kind is EventKind.WITHDRAW else market.stablecoin
-                return [
-                    PositionEvent(self._key(market, Address(values["user"])), kind, token, values[amount])
-                ]
-        return []
+        (kind, amount), values = _KINDS[found[0]], found[1]
+        token = None if kind is EventKind.WITHDRAW else market.stablecoin
+        return [PositionEvent(self._key(market, Address(values["user"])), kind, token, values[amount])]
 
     def _key(self, market: CrvUsdMarket, account: Address) -> PositionKey:
         return PositionKey(self.key, market.name, account)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from contracts_abi import euler as abi
-from contracts_abi.interface import AbiError
+from contracts_abi.interface import interface
 from monitor.domain import BlockRef
 from monitor.errors import CannotSee
 from monitor.lending.outcome import AlreadyLiquidatable
@@ -26,7 +26,7 @@ from monitor.lending.position import (
 )
 from monitor.protocols.aave_v3_deployments import ETH_FEEDS
 from monitor.protocols.asked import Found, Question, all_at_once, classified, eth_usd, search
-from monitor.protocols.asking import decoded, sound
+from monitor.protocols.asking import decoded, sound, told_by
 from monitor.protocols.base import (
     Answer,
     Check,
@@ -43,6 +43,7 @@ from monitor.protocols.tokens import Token, TokenBook
 from monitor.units import TICKS_PER_USD, WAD, Address, Wad, floor_div
 
 _WAD_PER_TICK: Final = WAD // TICKS_PER_USD
+_EVENTS: Final = interface("euler_vault").events
 _KINDS: Final = {
     "Borrow": (EventKind.BORROW, "account", "assets"),
     "Repay": (EventKind.REPAY, "account", "assets"),
@@ -185,16 +186,12 @@ class EulerV2:
     def decode_event(self, log: EventLog) -> Sequence[PositionEvent]:
         """What a log says of a known sub-account."""
         places = {place.address: place for place in self._book.all() if place.vault == log.address}
-        for name, (kind, owner, amount) in _KINDS.items():
-            event = abi.event(name)
-            if places and log.topics and log.topics[0] == event.topic:
-                try:
-                    values = event.decode(log.topics, log.data)
-                except AbiError:
-                    return []
-                place = places.get(Address(values[owner]))
-                return [] if place is None else [PositionEvent(self._key(place), kind, None, values[amount])]
-        return []
+        found = told_by(log, _EVENTS, _KINDS) if places else None
+        if found is None:
+            return []
+        (kind, owner, amount), values = _KINDS[found[0]], found[1]
+        place = places.get(Address(values[owner]))
+        return [] if place is None else [PositionEvent(self._key(place), kind, None, values[amount])]
 
     def _key(self, place: SubAccount) -> PositionKey:
         return PositionKey(self.key, place.vault, place.owner, str(place.number))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.lending.outcome import (
     AlreadyLiquidatable,
+    Cluster,
     LiquidatableAbove,
     LiquidatableBelow,
     NeverByEth,
@@ -18,6 +19,7 @@ from monitor.lending.outcome import (
     liquidation_tick,
 )
 from monitor.lending.solver import (
+    Boundary,
     Crossing,
     Monotone,
     PriceRange,
@@ -170,3 +172,21 @@ def test_a_cluster_too_dense_to_look_at_is_spanned_not_guessed() -> None:
     quiet = solve(Silent(), 900_000, PriceRange(1, 10**7))
     assert quiet.cluster is not None
     assert quiet.cluster.lowest <= 10**6 - 1 <= quiet.cluster.highest
+
+
+@pytest.mark.parametrize(
+    ("down", "up", "kind", "tick", "other"),
+    [
+        (90, 120, LiquidatableBelow, 90, 120),
+        (80, 105, LiquidatableAbove, 105, 80),
+        (90, 110, LiquidatableBelow, 90, 110),
+        (None, 105, LiquidatableAbove, 105, None),
+        (80, None, LiquidatableBelow, 80, None),
+    ],
+)
+def test_the_nearer_of_two_sides_names_the_outcome(
+    down: int | None, up: int | None, kind: type, tick: int, other: int | None
+) -> None:
+    found = outcome_of(Boundary(down, up, None, Cluster(1, 200, single=False)), 100)
+    assert isinstance(found, kind)
+    assert (found.tick, found.other_side) == (tick, other)
