@@ -172,6 +172,12 @@ def test_cells_link_to_what_they_name(site: Client) -> None:
     assert "etherscan.io" not in row, "this file is of no chain that an explorer knows"
 
 
+def test_a_short_history_is_not_thinned(site: Client, database: Path) -> None:
+    rows = site.ask(BOARDS["positions"]["charts"]["price"]["query"], days="365", name="Whale").json["rows"]
+    assert len(rows) == 2 * len(run(database, "SELECT id FROM position").rows)
+    assert {row["position"] for row in rows} == {"Whale · Core"}
+
+
 def test_the_ladder_adds_up_from_the_outside_in(site: Client) -> None:
     rows = site.ask(BOARDS["positions"]["charts"]["ladder"]["query"]).json["rows"]
     longs = [row["millions"] for row in rows if row["side"] == "long"]
@@ -188,6 +194,10 @@ def test_rows_of_a_running_writer_appear_at_a_reload(site: Client, database: Pat
         node.mine(salt, 100)
     with new_database(database.with_name("live.db")) as db, serving(database.with_name("live.db")) as live:
         assert "No block is stored yet" in live.get("/").text
+        refused = live.get("/-/supply.json")
+        assert refused.status == 503
+        assert "holds no block yet" in refused.json["error"]
+        assert str(database.parent) not in refused.text
         Tick(node, db, SystemClock(), start_blocks=0).run()
         newest = live.ask("SELECT max(number) AS newest FROM block").json["rows"][0]["newest"]
         assert newest == 5

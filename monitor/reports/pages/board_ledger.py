@@ -129,7 +129,7 @@ def supply() -> dict[str, Spec]:
                     _side("burned", "$burn"),
                     _side("issued", "$issued"),
                     {
-                        "mark": {"type": "errorbar", "color": "$ink", "ticks": False, "opacity": 0.55},
+                        "mark": {"type": "rule", "color": "$ink", "opacity": 0.55},
                         "encoding": {
                             "x": time_axis("middle"),
                             "y": amount("issued_low", "ETH"),

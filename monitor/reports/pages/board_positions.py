@@ -49,8 +49,11 @@ def _distance() -> Spec:
 def _price() -> Spec:
     """The last row of each of `_POINTS` slices of the frame, from the index `position_by_time` alone."""
     query = (
-        f"WITH edge AS (SELECT max(block_time) - {DAYS} * 86400 AS first, max(1, {DAYS} * 86400 / {_POINTS}) AS slice FROM position_now),"
-        f" n AS MATERIALIZED (SELECT name, account, protocol, market, position_id FROM position_now WHERE name = {_NAME}),"
+        f"WITH n AS MATERIALIZED (SELECT name, account, protocol, market, position_id FROM position_now WHERE name = {_NAME}),"
+        f" frame AS MATERIALIZED (SELECT max((SELECT max(block_time) FROM position_now) - {DAYS} * 86400,"
+        f" (SELECT min(p.block_time) FROM n CROSS JOIN position AS p ON {_KEY})) AS first),"
+        " edge AS MATERIALIZED (SELECT first,"
+        f" max(1, ((SELECT max(block_time) FROM position_now) - first) / {_POINTS}) AS slice FROM frame),"
         " p AS MATERIALIZED (SELECT n.name, n.market, max(p.block_time) AS block_time, p.price_usd, p.liquidation_usd, p.outcome, edge.slice"
         f" FROM edge CROSS JOIN n CROSS JOIN position AS p ON {_KEY} AND p.block_time >= edge.first"
         " GROUP BY n.account, n.protocol, n.market, n.position_id, p.block_time / edge.slice)"

@@ -54,7 +54,7 @@ def read_stamp(path: Path, now: UnixTime) -> Stamp:
         with open_reader(path) as db:
             head = ledger.cursor(db)
     except EthmonError as error:
-        return Stamp(str(error), late=True)
+        return Stamp(str(error).replace(str(path), path.name), late=True)
     if head is None:
         return Stamp("No block is stored yet", late=True)
     words = f"Block {head.number:,} ({short_hash(head.hash)}), {moment(head.timestamp)}"
@@ -135,7 +135,9 @@ def _position_tile(db: Database) -> Iterator[Tile]:
 
 def _gap_tile(status: Status) -> Tile:
     if not status.gaps:
-        return Tile("Gaps", "none", "everything between the first and the newest block", "alerts")
+        return Tile(
+            "Gaps", "none", "no block was left out" if status.head else "nothing was asked yet", "alerts"
+        )
     blocks = sum(one.gap.last - one.gap.first + 1 for one in status.gaps)
     return Tile(
         "Gaps", f"{blocks:,} blocks", f"{len(status.gaps)} open: not seen, not counted", "alerts", "bad"

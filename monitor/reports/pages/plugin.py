@@ -88,6 +88,7 @@ class Hooks:
 
         async def answer() -> Any:
             status, message, title = _told(exception)
+            message = self._shown(message)
             if request.path.endswith(".json"):
                 return _asgi.Response.json({"ok": False, "error": message, "status": status}, status=status)
             page = datasette.jinja_env.get_template("error.html")
@@ -135,7 +136,15 @@ class Hooks:
         days = str(request.args.get("days") or FRAMES[1])
         if days not in FRAMES:
             return _asgi.Response.json({"error": f"days is one of {', '.join(FRAMES)}"}, status=400)
-        return _asgi.Response.json(await _in_thread(supply_json, self._database, self._stake, int(days)))
+        try:
+            found = await _in_thread(supply_json, self._database, self._stake, int(days))
+        except EthmonError as error:
+            return _asgi.Response.json({"error": self._shown(str(error))}, status=503)
+        return _asgi.Response.json(found)
+
+    def _shown(self, message: str) -> str:
+        """Without the folder of the file, which is nobody's business."""
+        return message.replace(str(self._database), self._database.name)
 
 
 def _now() -> UnixTime:

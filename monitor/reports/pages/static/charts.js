@@ -4,14 +4,44 @@
   const settings = JSON.parse(document.getElementById("charts").textContent);
   const asked = new URLSearchParams(location.search);
   const answers = new Map();
+  const look = {
+    background: "transparent",
+    font: "system-ui, sans-serif",
+    view: { stroke: null },
+    axis: {
+      gridColor: "$grid", domainColor: "$grid", tickColor: "$grid", labelColor: "$faint", titleColor: "$faint",
+      labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", tickSize: 4, labelOverlap: true, titlePadding: 8,
+    },
+    axisX: { grid: false, tickCount: { expr: "max(3, width / 110)" }, labelFlush: true },
+    axisY: { domain: false, tickCount: 5 },
+    axisBand: { grid: false, ticks: false, labelColor: "$ink" },
+    legend: { labelColor: "$ink", titleColor: "$faint", labelFontSize: 12, symbolSize: 90, columns: { expr: "width < 220 ? 1 : width < 420 ? 2 : 4" }, labelLimit: 280, padding: 0, offset: 10 },
+    line: { strokeWidth: 2, strokeJoin: "round" },
+    area: { line: false },
+    bar: { discreteBandSize: { band: 0.82 } },
+  };
 
-  for (const figure of document.querySelectorAll("figure.chart")) {
+  const figures = [...document.querySelectorAll("figure.chart")].map((figure) => {
     const chart = JSON.parse(figure.querySelector("script").textContent);
-    draw(figure, chart).catch((error) => say(figure, `This chart could not be drawn: ${error.message}`, true));
+    const found = read(chart);
+    found.catch(() => {}); // it is told when the chart is drawn
+    return [figure, chart, found];
+  });
+  inOrder();
+
+  /** All are asked for at once, and drawn from the top, so that the first is there soon. */
+  async function inOrder() {
+    for (const [figure, chart, found] of figures) {
+      try {
+        await draw(figure, chart, await found);
+      } catch (error) {
+        say(figure, `This chart could not be drawn: ${error.message}`, true);
+      }
+      await new Promise((resolve) => { setTimeout(resolve); });
+    }
   }
 
-  async function draw(figure, chart) {
-    const { rows, note, truncated } = await read(chart);
+  async function draw(figure, chart, { rows, note, truncated }) {
     if (!rows.length) return say(figure, chart.empty || "Nothing is stored for this yet.");
     const holes = chart.source ? holesBetween(rows) : holesOf(chart, rows);
     const notes = [picked(chart, rows), chart.note, note, holes.length ? "Grey: not seen." : "", partly(chart, rows)];
@@ -52,7 +82,9 @@
   }
 
   // What was not seen is not drawn: no line crosses it, and the stretch is grey.
-  const stepOf = (chart, row) => (chart.holes === "step" ? row.step : chart.holes) * 1000;
+  function stepOf(chart, row) {
+    return (chart.holes === "step" ? row.step : chart.holes) * 1000;
+  }
 
   function holesOf(chart, rows) {
     if (!chart.holes) return [];
@@ -121,9 +153,13 @@
   function dated(spec, rows) {
     const times = rows.map((row) => row.time).filter(Boolean);
     const span = (Math.max(...times) - Math.min(...times)) / 86_400_000;
-    const format = span > 300 ? "%b %Y" : span > 5 ? "%b %-d" : span > 1.5 ? "%b %-d %H:%M" : "%H:%M";
+    const day = span > 300 ? "%b %Y" : "%b %-d";
+    const moment = span > 5 ? day : span > 1.5 ? "%b %-d %H:%M" : span > 0.02 ? "%H:%M" : "%H:%M:%S";
     for (const part of spec.layer || [spec]) {
-      if (part.encoding?.x?.type === "temporal") part.encoding.x.axis = { ...part.encoding.x.axis, format };
+      if (part.encoding?.x?.type === "temporal") {
+        const format = part.encoding.x.timeUnit === "utcyearmonthdate" ? day : moment;
+        part.encoding.x.axis = { ...part.encoding.x.axis, format };
+      }
     }
     return spec;
   }
@@ -171,21 +207,4 @@
     }
     return value;
   }
-
-  const look = {
-    background: "transparent",
-    font: "system-ui, sans-serif",
-    view: { stroke: null },
-    axis: {
-      gridColor: "$grid", domainColor: "$grid", tickColor: "$grid", labelColor: "$faint", titleColor: "$faint",
-      labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", tickSize: 4, labelOverlap: true, titlePadding: 8,
-    },
-    axisX: { grid: false, tickCount: { expr: "max(3, width / 110)" }, labelFlush: true },
-    axisY: { domain: false, tickCount: 5 },
-    axisBand: { grid: false, ticks: false, labelColor: "$ink" },
-    legend: { labelColor: "$ink", titleColor: "$faint", labelFontSize: 12, symbolSize: 90, columns: { expr: "width < 220 ? 1 : width < 420 ? 2 : 4" }, labelLimit: 280, padding: 0, offset: 10 },
-    line: { strokeWidth: 2, strokeJoin: "round" },
-    area: { line: false },
-    bar: { discreteBandSize: { band: 0.82 } },
-  };
 })();
