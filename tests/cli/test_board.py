@@ -36,7 +36,7 @@ from tests.support.busy_database import (
     save_positions,
     watchlist,
 )
-from tests.support.commands import ethmon
+from tests.support.commands import ROOT, ethmon
 from tests.support.databases import new_database
 
 SIZES = [
@@ -327,6 +327,19 @@ def test_plain_status_and_json_say_the_same_facts(path: Path) -> None:
     assert found["net_supply"][0]["low_wei"] is None
     assert found["outbox"] == {"waiting": 2, "undeliverable": 0, "disabled": {}}
     assert found["missing_blocks"] == 3
+
+
+def test_the_page_names_every_key_and_runs(path: Path) -> None:
+    page = (ROOT / "docs" / "status.md").read_text()
+    commands = re.findall(r"^ethmon (status[^#\n]*)", page, re.MULTILINE)
+    assert len(commands) == 4
+    for command in commands:
+        if "--watch" not in command:  # that one has a terminal of its own, in test_status_watch.py
+            done = ethmon(path.parent, *command.split())
+            assert done.returncode == 0, done.stderr
+    told = set(re.findall(r"`(\w+)`", page.partition("## For programs")[2]))
+    keys = set(json.loads(ethmon(path.parent, "status", "--json").stdout))
+    assert keys - told - {"chain_id", "database"} == set()
 
 
 def test_the_picture_needs_nothing_from_anywhere(path: Path) -> None:
