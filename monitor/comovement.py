@@ -10,7 +10,7 @@ from pathlib import Path
 from monitor.closes import closes_of_file
 from monitor.errors import CannotSee, EthmonError
 from monitor.macro.correlation import Correlation, Return, log_returns, rolling
-from monitor.store import ledger, prices
+from monitor.store import closes, ledger, prices
 from monitor.store.database import Database, open_reader
 from monitor.units import SECONDS_PER_DAY, UnixTime
 from monitor.watchlist import Series
@@ -55,12 +55,18 @@ class Others:
         """Closes of days that end by `before`. Raises EthmonError: not stored, or a file that is not understood."""
         one = next((one for one in self.series if one.name == name), None)
         if one is None:
-            return feed_closes(db, name, before)
+            return feed_closes(db, name, before, [one.name for one in self.series])
         return {day: price for day, price in self._of_file(one).items() if day < before // SECONDS_PER_DAY}
 
     def returns(self, db: Database, name: str, before: UnixTime) -> list[Return]:
         """Daily log returns of ETH and the series. Raises as `closes`."""
         return log_returns(feed_closes(db, ETH, before), self.closes(db, name, before))
+
+    def refuse_half_read(self, db: Database, name: str, day: int) -> None:
+        """Raise CannotSee while a feed's close of `day` is still to be read: a figure without it would be another."""
+        for feed in (ETH, name):
+            if closes.lacks(db, feed, day):
+                raise CannotSee(f"the close of {feed} is not read yet")
 
     def _of_file(self, one: Series) -> Closes:
         now = _stat(one.file)
@@ -78,11 +84,11 @@ class Others:
         return known
 
 
-def feed_closes(db: Database, feed: str, before: UnixTime) -> Closes:
-    """Stored closes of a feed. Raises CannotSee where there is none at all."""
+def feed_closes(db: Database, feed: str, before: UnixTime, others: Sequence[str] = ()) -> Closes:
+    """Stored closes of a feed. Raises CannotSee where there is none at all; `others` could have been meant."""
     found = prices.daily_closes(db, feed, before)
     if not found and feed not in (known := prices.feeds(db)):
-        stored = ", ".join(known) or "none"
+        stored = ", ".join((*known, *others)) or "none"
         raise CannotSee(
             f"not known: no price of {feed} is stored (there is: {stored}). The daemon stores them as it runs,"
             " `ethmon backfill --prices` reads those of the past."

@@ -47,6 +47,12 @@ def days(db: Database, feed: str) -> frozenset[int]:
     return frozenset(day for (day,) in db.rows("SELECT day FROM price_close WHERE feed = ?", feed))
 
 
+def lacks(db: Database, feed: str, day: int) -> bool:
+    """Whether rounds of a feed are stored, and that of this day is not: it is still to come."""
+    known, newest = db.row("SELECT count(*), sum(day = ?) FROM price_close WHERE feed = ?", day, feed)
+    return bool(known) and not newest
+
+
 def mark(db: Database) -> tuple[int, int]:
     """Says something else when closes came or went: their count and newest block."""
     count, block = db.row("SELECT count(*), coalesce(max(block_number), 0) FROM price_close")

@@ -63,6 +63,7 @@ class ComovementWatch:
     def _of(self, db: Database, name: str, day: int) -> list[Return] | str:
         if name not in self._returns:
             try:
+                self.others.refuse_half_read(db, name, day)
                 self._returns[name] = self.others.returns(db, name, UnixTime((day + 1) * SECONDS_PER_DAY))
             except EthmonError as error:
                 self._returns[name] = str(error)

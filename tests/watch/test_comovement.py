@@ -7,6 +7,7 @@ import random
 import tomllib
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -189,11 +190,20 @@ def test_too_little_is_told_once_and_calmly_and_without_a_rule_never(tmp_path: P
         assert told == CannotSee("11 daily returns, 15 needed")
 
 
-def test_a_series_that_ended_is_not_carried_on(db: Database) -> None:
-    last = max(day for day in walks()["XAU/USD"])
-    (told,) = read(db, RULES, (last + 9) * DAY + SETTLED_S)
-    assert isinstance(told.value, CannotSee)
-    assert "days old" in told.value.cause or "needed" in told.value.cause
+def test_a_series_that_ended_is_not_carried_on(db: Database, tmp_path: Path) -> None:
+    gold = {day: price for day, price in walks()["XAU/USD"].items() if day < FIRST}
+    (tmp_path / "qqq.csv").write_text(csv_of(gold, "adjusted"))
+    time = (FIRST + 8) * DAY + SETTLED_S
+    (told,) = read(db, SERIES, time, tmp_path)
+    assert told.value == CannotSee(f"the newest common close is {FIRST + 7 - max(gold)} days old")
+
+
+def test_a_close_that_is_still_to_be_read_is_waited_for(db: Database) -> None:
+    settles = (FIRST + 4) * DAY + SETTLED_S
+    with db.transaction() as connection:
+        connection.execute("DELETE FROM price_close WHERE feed = 'XAU/USD' AND day = ?", (FIRST + 3,))
+    assert isinstance(read(db, RULES, settles - 1)[0].value, Decimal)
+    assert read(db, RULES, settles)[0].value == CannotSee("the close of XAU/USD is not read yet")
 
 
 def csv_of(series: dict[int, float], column: str = "close") -> str:
