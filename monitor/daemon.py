@@ -133,8 +133,7 @@ class Daemon:
         return watch
 
     def _tokens(self, watchlist: Watchlist, chain_id: int) -> TokenWatch:
-        which = self._settings.tokens
-        listed = () if which == "off" else watchlist.tokens_on(chain_id, shipped=which == "all")
+        listed = watchlist.tokens_on(chain_id, self._settings.tokens)
         return TokenWatch(listed, self._settings.token_seconds)
 
     def _loop(self, db: Database, source: Endpoints, watch: Watch) -> None:

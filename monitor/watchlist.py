@@ -85,11 +85,16 @@ class Watchlist:
     series: tuple[Series, ...] = ()
     tokens: tuple[WatchedToken, ...] = ()
 
-    def tokens_on(self, chain_id: int, *, shipped: bool = True) -> tuple[ListedToken, ...]:
-        """Tokens to read on a chain: the user's own, then the shipped ones that these do not replace."""
+    def tokens_on(self, chain_id: int, which: str = "all") -> tuple[ListedToken, ...]:
+        """Tokens to read on a chain: the user's own, then the shipped ones that these do not replace.
+
+        `which` is ETHMON_TOKENS: "all", "listed" (none of the shipped) or "off".
+        """
+        if which == "off":
+            return ()
         own = [token.listed for token in self.tokens if token.chain_id in {None, chain_id}]
         taken = {token.name for token in own} | {str(token.address) for token in own}
-        others = SHIPPED.get(chain_id, ()) if shipped else ()
+        others = SHIPPED.get(chain_id, ()) if which == "all" else ()
         return (*own, *(one for one in others if not {one.name, str(one.address)} & taken))
 
     def name_of(self, address: Address) -> str:

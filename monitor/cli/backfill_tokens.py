@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli import App
-from monitor.errors import UsageError
 
 if TYPE_CHECKING:
     from monitor.chain.endpoints import Endpoints
@@ -28,13 +27,10 @@ def run_tokens(
     """Read what is missing of a range of blocks."""
     from rich.progress import Progress
 
+    from monitor.cli.tokens import listed_tokens
     from monitor.token_history import EVERY_BLOCKS, read_supplies
-    from monitor.watchlist import load_watchlist
 
-    watchlist, which = load_watchlist(app.settings.watchlist), app.settings.tokens
-    listed = () if which == "off" else watchlist.tokens_on(source.chain_id(), shipped=which == "all")
-    if not listed:
-        raise UsageError("--tokens: no token is listed for this chain. See ETHMON_TOKENS and [[token]].")
+    listed = listed_tokens(app, source.chain_id())
     with Progress(disable=quiet) as bar:
         task = bar.add_task(f"supply of {len(listed)} tokens, every {EVERY_BLOCKS:,} blocks", total=None)
         done = read_supplies(

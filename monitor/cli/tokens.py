@@ -11,8 +11,10 @@ from alerts.model import CannotSee
 from monitor.cli import App
 from monitor.cli.output import Cell, as_json, console, emit, table_options
 from monitor.cli.when import utc
+from monitor.errors import UsageError
 
 if TYPE_CHECKING:
+    from monitor.domain import ListedToken
     from monitor.reports.tokens import GroupLine, TokenLine, TokenView
 
 HEADINGS = ("token", "kind", "supply", "of", "24h", "7d", "30d", "age", "source")
@@ -23,26 +25,60 @@ FIELDS = (
 
 
 @click.command()
+@click.option(
+    "--live", is_flag=True, help="Ask the node now, at its head; no database needed, no changes shown."
+)
 @table_options
 @click.pass_obj
-def tokens(app: App, shape: str) -> None:
+def tokens(app: App, live: bool, shape: str) -> None:
     """Supply of stablecoins and tokenised assets, and its change over 24 h, 7 and 30 days.
 
     What the contracts say (totalSupply) on this chain alone: tokens that an issuer holds back count, copies on
     other chains do not. Sums are over tokens of one kind and denomination, at face value. The age is that of the
     stored row: a supply that stays the same gets one every hour.
     """
-    from monitor.reports.tokens import token_view
-    from monitor.store.database import open_reader
-
-    with open_reader(app.settings.db) as db:
-        view = token_view(db)
+    view = _read(app) if live else _stored(app)
     if shape == "json":
         click.echo(as_json(_record(view)))
     elif shape == "csv":
         emit(FIELDS, [tuple(_fields(line).values()) for line in view.lines], shape)
     else:
         _print(view)
+
+
+def _stored(app: App) -> TokenView:
+    from monitor.reports.tokens import token_view
+    from monitor.store.database import open_reader
+
+    with open_reader(app.settings.db) as db:
+        return token_view(db)
+
+
+def _read(app: App) -> TokenView:
+    from monitor.chain.clock import SystemClock
+    from monitor.chain.connect import connect
+    from monitor.reports.tokens import live_view
+    from monitor.watch import SnapshotReader
+
+    source = connect(app.settings, SystemClock())
+    try:
+        listed = listed_tokens(app, source.chain_id())
+        at = source.head()
+        reader = SnapshotReader(source, (), {})
+        found = reader.read(at, (), supplies_of=[token.address for token in listed])
+    finally:
+        source.close()
+    return live_view(at, listed, found.supplies)
+
+
+def listed_tokens(app: App, chain_id: int) -> tuple[ListedToken, ...]:
+    """The tokens that the daemon reads on a chain. Raises UsageError where there is none."""
+    from monitor.watchlist import load_watchlist
+
+    listed = load_watchlist(app.settings.watchlist).tokens_on(chain_id, app.settings.tokens)
+    if not listed:
+        raise UsageError(f"No token is listed for chain {chain_id}. See ETHMON_TOKENS and [[token]].")
+    return listed
 
 
 def _print(view: TokenView) -> None:

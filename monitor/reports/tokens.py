@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from alerts.model import CannotSee
-from monitor.domain import BlockRef, ListedToken
+from monitor.domain import BlockRef, ListedToken, TokenSupply
 from monitor.errors import UsageError
 from monitor.readings import money
 from monitor.readings.words import age
@@ -21,6 +21,7 @@ from monitor.watch.tokens import amount_of
 
 WINDOWS = {"24h": SECONDS_PER_DAY, "7d": 7 * SECONDS_PER_DAY, "30d": 30 * SECONDS_PER_DAY}
 """Over which changes are shown."""
+_NO_PAST = dict.fromkeys(WINDOWS, CannotSee("one look has no past"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,27 @@ def token_view(db: Database) -> TokenView:
             if (row := tokens.newest(db, one.listed.address)) is not None
         ]
         return TokenView(ledger.cursor(db), lines, _group_lines(db, lines, now))
+
+
+def live_view(
+    at: BlockRef, listed: Sequence[ListedToken], supplies: Mapping[Address, TokenSupply | CannotSee]
+) -> TokenView:
+    """One look at the node: supplies without a past."""
+    lines = [_live_line(at, one, supplies[one.address]) for one in listed]
+    now = {line.listed.address: amount_of(line.row) for line in lines}
+    groups = [
+        GroupLine(group, [one.name for one in members], money.total(members, now), _NO_PAST)
+        for group, members in money.groups(listed).items()
+    ]
+    return TokenView(at, lines, groups)
+
+
+def _live_line(at: BlockRef, listed: ListedToken, found: TokenSupply | CannotSee) -> TokenLine:
+    if isinstance(found, CannotSee):
+        row = SupplyRow(at.number, at.timestamp, listed.address, None, None, found.cause)
+        return TokenLine(listed, None, row, None, 0, _NO_PAST)
+    row = SupplyRow(at.number, at.timestamp, listed.address, found.units, found.decimals, "")
+    return TokenLine(listed, found.symbol, row, row, 0, _NO_PAST)
 
 
 def span_of(db: Database, since: str) -> tuple[UnixTime, UnixTime]:

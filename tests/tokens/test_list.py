@@ -33,7 +33,13 @@ def test_names_and_addresses_of_the_list_are_told_apart_and_have_a_source() -> N
 def test_the_list_holds_on_its_own_chain_alone_and_can_be_left_out() -> None:
     assert len(Watchlist().tokens_on(1)) == len(SHIPPED[1])
     assert Watchlist().tokens_on(1337) == ()
-    assert Watchlist().tokens_on(1, shipped=False) == ()
+    assert Watchlist().tokens_on(1, "listed") == ()
+
+
+def test_the_setting_decides_which_are_read() -> None:
+    found = watchlist('[[token]]\nname = "USDT"\n')
+    counts = [len(found.tokens_on(1, which)) for which in ("all", "listed", "off")]
+    assert counts == [len(SHIPPED[1]), 1, 0]
 
 
 def test_a_shipped_token_needs_no_address_and_its_entry_wins() -> None:

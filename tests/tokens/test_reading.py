@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from monitor.watch.tokens import TokenWatch
 from monitor.watchlist import parse_watchlist
 from tests.support import hostile_tokens as hostile
 from tests.support.clock import ManualClock
+from tests.support.commands import ethmon
 from tests.support.databases import new_database
 from tests.support.localnet import AaveNet
 from tests.support.rpc_server import RefusalError, RpcServer, forward_to
@@ -300,3 +302,26 @@ def test_a_node_without_the_state_of_the_past_says_so(following: Any, aave_v30_n
                 run.watch.source, run.db, tokens, BlockNumber(1), head, cancel=threading.Event(), every=EVERY
             )
     assert run.rows("USDT") == []
+
+
+def test_one_look_without_a_database_names_what_is_wrong_with_a_list(
+    aave_v30_net: AaveNet, tmp_path: Path
+) -> None:
+    usdt = aave_v30_net.market.tokens["USDT"]
+    entries = (("Tether", usdt.address), ("Nobody", at(0xBAD)))
+    (tmp_path / "watchlist.toml").write_text(
+        "".join(f'[[token]]\nname = "{name}"\naddress = "{address}"\n' for name, address in entries)
+    )
+    url = {"ETH_RPC_URLS": aave_v30_net.anvil.url}
+    found = json.loads(ethmon(tmp_path, "tokens", "--live", "--json", **url).stdout)
+    supply = aave_v30_net.market.deployer.read(usdt, "totalSupply")
+    assert [(one["name"], one["supply"]) for one in found["tokens"]] == [
+        ("Tether", str(supply)),
+        ("Nobody", None),
+    ]
+    shown = ethmon(tmp_path, "tokens", "--live", **url).stdout
+    assert "Tether: its contract calls itself USDT" in shown
+    assert "Nobody: cannot see: " in shown
+    off = ethmon(tmp_path, "tokens", "--live", ETHMON_TOKENS="off", **url)
+    assert (off.returncode, "ETHMON_TOKENS" in off.stderr) == (2, True)
+    assert not (tmp_path / "ethmon.db").exists()
