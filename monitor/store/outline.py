@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -41,12 +41,12 @@ def outline(db: Database, key: PositionKey, since: UnixTime, before: UnixTime, s
         " ORDER BY block_time",
         *(key.account, key.protocol, key.market, key.id, since, before),
     )
-    silences = [
-        (one[_TIME], two[_TIME]) for one, two in pairwise(found) if two[_TIME] - one[_TIME] > silence_s
-    ]
+    apart = [(one, two) for one, two in pairwise(found) if two[_TIME] - one[_TIME] > silence_s]
+    silences = [(one[_TIME], two[_TIME]) for one, two in apart]
     if len(found) <= ALL_UP_TO:
         return Outline(_rows(db, (row[0] for row in found)), silences)
-    return Outline(_rows(db, {row[0] for row in (*_kept(found), *_beside(found, silence_s))}), silences)
+    ends = chain.from_iterable(apart)
+    return Outline(_rows(db, {row[0] for row in (*_kept(found), *ends, found[-1])}), silences)
 
 
 def _kept(found: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
@@ -59,15 +59,6 @@ def _kept(found: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
             if known:
                 yield min(known, key=itemgetter(column))
                 yield max(known, key=itemgetter(column))
-
-
-def _beside(found: Sequence[tuple[Any, ...]], silence_s: int) -> Iterator[tuple[Any, ...]]:
-    """The ends of silences, and of all."""
-    for one, two in pairwise(found):
-        if two[_TIME] - one[_TIME] > silence_s:
-            yield one
-            yield two
-    yield found[-1]
 
 
 def _rows(db: Database, ids: Iterable[int]) -> tuple[StoredPosition, ...]:
