@@ -56,7 +56,7 @@ def burn() -> dict[str, Spec]:
             f" FROM rollup_day WHERE start >= {SINCE} ORDER BY start",
             {
                 "height": 160,
-                "mark": {"type": "line", "color": "$blob", "point": False},
+                "mark": {"type": "line", "color": "$blob"},
                 "encoding": {
                     "x": time_axis(),
                     "y": amount("percent", "%"),
@@ -105,7 +105,7 @@ def supply() -> dict[str, Spec]:
                     },
                     {
                         "transform": [{"filter": "datum.asked"}],
-                        "mark": {"type": "line", "color": "$net", "point": False},
+                        "mark": {"type": "line", "color": "$net"},
                         "encoding": {
                             "x": time_axis("until"),
                             "y": amount("so_far", "ETH"),
@@ -193,7 +193,7 @@ def fees() -> dict[str, Spec]:
             _fees("base", "base fee") + " UNION ALL " + _fees("blob", "blob base fee"),
             {
                 "height": 300,
-                "mark": {"type": "line", "point": False},
+                "mark": {"type": "line"},
                 "encoding": {
                     "x": time_axis(),
                     "y": amount("mean", "gwei", "~g", scale={"type": "log"}),
@@ -253,7 +253,7 @@ def _banded(colour: str) -> Spec:
                 },
             },
             {
-                "mark": {"type": "line", "color": colour, "point": False},
+                "mark": {"type": "line", "color": colour},
                 "encoding": {
                     "x": time_axis(),
                     "y": amount("mean", "gwei", "~g", scale=log),

@@ -107,7 +107,7 @@ def _correlation() -> Spec:
                     },
                 },
                 {
-                    "mark": {"type": "line", "point": False},
+                    "mark": {"type": "line"},
                     "encoding": {
                         "x": time_axis(),
                         "y": amount("r", "r"),
@@ -141,7 +141,7 @@ def _closes() -> Spec:
         f" SELECT {utc('day * 86400')} AS time, feed, CASE WHEN feed IN ('ETH/USD', 'BTC/USD', 'XAU/USD') THEN feed ELSE 'other' END AS kind,"
         " 100.0 * usd / first_value(usd) OVER (PARTITION BY feed ORDER BY day) AS level, usd FROM part ORDER BY day",
         {
-            "mark": {"type": "line", "point": False},
+            "mark": {"type": "line"},
             "encoding": {
                 "x": time_axis(),
                 "y": amount("level", "first day = 100", scale={"zero": False}),

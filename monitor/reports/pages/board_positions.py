@@ -65,7 +65,7 @@ def _price() -> Spec:
         query,
         {
             "height": 320,
-            "mark": {"type": "line", "interpolate": "step-after", "point": False},
+            "mark": {"type": "line", "interpolate": "step-after"},
             "encoding": {
                 "x": time_axis(),
                 "y": amount("usd", "USD", ",~f", scale={"zero": False}),

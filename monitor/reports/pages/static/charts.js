@@ -51,7 +51,7 @@
     const element = figure.querySelector(".drawing");
     element.textContent = "";
     const spec = coloured({
-      ...dated(framed(chart, holes), rows),
+      ...pointed(dated(framed(chart, holes), rows), rows),
       width: "container",
       autosize: { type: typeof chart.display.height === "object" ? "fit-x" : "fit", contains: "padding" },
       data: { values: chart.line ? broken(chart, rows) : rows },
@@ -160,6 +160,16 @@
         const format = part.encoding.x.timeUnit === "utcyearmonthdate" ? day : moment;
         part.encoding.x.axis = { ...part.encoding.x.axis, format };
       }
+    }
+    return spec;
+  }
+
+  /** A line answers the pointer with its first row only; unseen points along it answer with their own. */
+  function pointed(spec, rows) {
+    for (const part of spec.layer || [spec]) {
+      if (part.mark?.type !== "line" || !part.encoding.tooltip) continue;
+      if (rows.length <= 2000) part.mark.point = { opacity: 0, filled: true, size: 70 };
+      else delete part.encoding.tooltip;
     }
     return spec;
   }
