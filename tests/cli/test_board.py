@@ -103,6 +103,16 @@ def test_every_position_stands_there_once_or_is_counted(board: Board, width: int
     assert shown + sum(more) == len(board.positions)
 
 
+@pytest.mark.parametrize(("width", "height"), [(40, 9), (60, 10), (80, 9), (100, 12)])
+def test_on_a_small_screen_the_nearest_position_and_the_head_are_left(
+    board: Board, width: int, height: int
+) -> None:
+    shown = "\n".join(texts(draw(board, NOW, width, height)))
+    assert "No daemon" in shown
+    assert "Gone under" in shown
+    assert f"head {HEAD}" in shown
+
+
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_what_cannot_be_seen_has_no_figure(board: Board, width: int) -> None:
     lines = texts(draw(board, NOW, width, 200))

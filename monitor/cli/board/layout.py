@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from textwrap import wrap
 
@@ -15,6 +16,8 @@ from monitor.units import UnixTime
 
 TWO_COLUMNS, THREE_COLUMNS = 110, 160
 """Widths from which sections stand beside each other."""
+LOW = 18
+"""Lines below which a part of every section is worth more than the whole of one."""
 _POSITIONS, _CHAIN, _ALERTS, _BURN, _SIGHT, _SUPPLY = range(6)
 """Rank of each section: what goes last when lines are few comes first."""
 
@@ -44,60 +47,56 @@ def _body(board: Board, now: UnixTime, width: int, height: int) -> Block:
         return _three_columns(board, now, width, height)
     if width >= TWO_COLUMNS:
         return _two_columns(board, now, width, height)
-    return Stack(
-        [
-            Titled(chain.chain(board, now, width), width),
-            Titled(chain.burn(board, width), width),
-            Titled(danger.positions(board, now, width, height), width),
-            Titled(chain.supply(board, width), width),
-            Titled(danger.alerts(board, now, width), width),
-            Titled(sight.sight(board, now, width), width),
-        ],
-        [_CHAIN, _BURN, _POSITIONS, _SUPPLY, _ALERTS, _SIGHT],
-    )
+    sections = [
+        chain.chain(board, now, width),
+        chain.burn(board, width),
+        danger.positions(board, now, width, height),
+        chain.supply(board, width),
+        danger.alerts(board, now, width),
+        sight.sight(board, now, width),
+    ]
+    if height < LOW:
+        sections = [replace(section, worth=min(section.worth, 1)) for section in sections]
+    ranks = [_CHAIN, _BURN, _POSITIONS, _SUPPLY, _ALERTS, _SIGHT]
+    return Stack([Titled(section, width) for section in sections], ranks)
 
 
 def _two_columns(board: Board, now: UnixTime, width: int, height: int) -> Block:
     left, right = columns(width, 1, 1)
-    flows = Stack(
-        [Titled(chain.burn(board, right), right), Titled(chain.supply(board, right), right)], [_BURN, _SUPPLY]
-    )
-    ours = Stack(
-        [Titled(chain.chain(board, now, left), left), Titled(sight.sight(board, now, left), left)],
-        [_CHAIN, _SIGHT],
-    )
-    return Stack(
+    ours = [chain.chain(board, now, left), sight.sight(board, now, left)]
+    flows = [chain.burn(board, right), chain.supply(board, right)]
+    top = Beside(
         [
-            Beside([(ours, left), (flows, right)]),
-            Titled(danger.positions(board, now, width, height), width),
-            Titled(danger.alerts(board, now, width), width),
-        ],
-        [_CHAIN, _POSITIONS, _ALERTS],
+            (Stack([Titled(section, left) for section in ours], [_CHAIN, _SIGHT]), left),
+            (Stack([Titled(section, right) for section in flows], [_BURN, _SUPPLY]), right),
+        ]
     )
+    return _above(board, now, width, height, top, Titled(danger.alerts(board, now, width), width))
 
 
 def _three_columns(board: Board, now: UnixTime, width: int, height: int) -> Block:
     left, middle, right = columns(width, 1, 1, 1)
     near, far = columns(width, 2, 1)
-    return Stack(
+    top = Beside(
         [
-            Beside(
-                [
-                    (Titled(chain.chain(board, now, left), left), left),
-                    (Titled(chain.burn(board, middle), middle), middle),
-                    (Titled(chain.supply(board, right), right), right),
-                ]
-            ),
-            Titled(danger.positions(board, now, width, height), width),
-            Beside(
-                [
-                    (Titled(danger.alerts(board, now, near), near), near),
-                    (Titled(sight.sight(board, now, far), far), far),
-                ]
-            ),
-        ],
-        [_CHAIN, _POSITIONS, _ALERTS],
+            (Titled(chain.chain(board, now, left), left), left),
+            (Titled(chain.burn(board, middle), middle), middle),
+            (Titled(chain.supply(board, right), right), right),
+        ]
     )
+    bottom = Beside(
+        [
+            (Titled(danger.alerts(board, now, near), near), near),
+            (Titled(sight.sight(board, now, far), far), far),
+        ]
+    )
+    return _above(board, now, width, height, top, bottom)
+
+
+def _above(board: Board, now: UnixTime, width: int, height: int, top: Block, bottom: Block) -> Stack:
+    """Positions through all columns, between the others."""
+    positions = Titled(danger.positions(board, now, width, height), width)
+    return Stack([top, positions, bottom], [_CHAIN, _POSITIONS, _ALERTS])
 
 
 def _headline(board: Board, now: UnixTime, width: int) -> Text:
