@@ -18,6 +18,7 @@ from monitor.lending.aave import (
     Reserve,
     Row,
     account_data,
+    bonus_of,
     collateral_value,
     debt_value,
     liquidatable,
@@ -312,6 +313,15 @@ def test_more_of_what_counts_for_nothing_is_no_remedy() -> None:
     assert found.add is not None
     assert not liquidatable(with_more(one, 0, found.add), NOW)
     assert liquidatable(with_more(one, 0, found.add - 1), NOW)
+
+
+def test_the_bonus_of_a_category_is_for_its_own_assets() -> None:
+    base = market()
+    low = {**base.emodes, 1: replace(base.emodes[1], lt=Bps(7800))}
+    inside = account({WETH: WAD, USDT: 10**6}, {}, emode=1)
+    for where in (base, replace(base, emodes=low)):  # whatever its threshold happens to equal
+        assert [bonus_of(where, inside, each) for each in (WETH, WSTETH, USDT)] == [10_100, 10_100, 10_500]
+        assert bonus_of(where, replace(inside, emode=0), WETH) == 10_500
 
 
 def test_half_in_eth_on_both_sides_is_no_loop() -> None:

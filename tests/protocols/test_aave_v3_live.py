@@ -293,3 +293,15 @@ def test_the_advice_leads_as_far_away_as_it_says(net: AaveNet) -> None:
         found, _ = cast_positions(net, pinned)
     row = found[lower(whale)]
     assert 0.2 - 1e-6 <= (distance(row.outcome, row.price.answer) or 0) < 0.21
+
+
+def test_what_a_liquidation_costs(net: AaveNet) -> None:
+    """The base bonus of WETH is 5 %, that of the ETH category 1 %."""
+    with pinned_head(net) as pinned:
+        found, _ = cast_positions(net, pinned)
+    whale, loop = found[lower(net.cast.whale)].terms, found[lower(net.cast.loop)].terms
+    assert whale is not None
+    assert loop is not None
+    assert (whale.close_factor, whale.penalty) == (WAD // 2, 5 * WAD // 100)
+    assert (loop.close_factor, loop.penalty) == (WAD // 2, WAD // 100)
+    assert found[lower(net.cast.lender)].terms is None

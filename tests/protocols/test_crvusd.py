@@ -73,6 +73,8 @@ def test_soft_liquidation_is_told_and_hard_liquidation_is_an_alarm(contracts):
     one = row(contracts)
     assert any("in soft liquidation now: 10,000.00" in note for note in one.notes)
     assert [leg.symbol for leg in one.collaterals] == ["WETH", "crvUSD"]
+    contracts.say(CONTROLLER, abi.HEALTH, 0, to=(OWNER, True))
+    assert isinstance(row(contracts).outcome, Range)  # the controller asks for less than nothing
     contracts.say(CONTROLLER, abi.HEALTH, -1, to=(OWNER, True))
     assert isinstance(row(contracts).outcome, AlreadyLiquidatable)
 
