@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from monitor.chain.uncles import BatchCaller, Reward, read_pow_blocks
+from monitor.chain.reply import BatchCaller
+from monitor.chain.uncles import Reward, read_pow_blocks
 from monitor.store import rewards
 from monitor.store.database import Database
 from monitor.supply.pow import block_reward_wei

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 
 from monitor.chain.quantity import int64
-from monitor.chain.reply import Call, Shape, unwrap
-from monitor.errors import BadAnswer, NodeError
+from monitor.chain.reply import BatchCaller, Call, Shape, unwrap
+from monitor.errors import BadAnswer
 from monitor.supply.sweep import BUILDER_BIT, Payout
 from monitor.units import BlockNumber, Gwei, UnixTime
 
-T = TypeVar("T")
 BATCH = 50
 ONE_IN = 64
 """Validators whose index this divides: about 1,800 payouts a day on mainnet, enough within two sweeps."""
-
-
-class BatchCaller(Protocol):
-    """`Endpoints`, as far as it is needed here."""
-
-    def batch(self, calls: Sequence[Call], shape: Shape[T]) -> list[T | NodeError]:
-        """One result or error per call, in order."""
-        ...
 
 
 class _Withdrawal(msgspec.Struct, rename="camel"):

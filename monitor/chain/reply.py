@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -63,3 +63,11 @@ def unwrap(result: T | NodeError) -> T:
     if isinstance(result, NodeError):
         raise result
     return cast("T", result)
+
+
+class BatchCaller(Protocol):
+    """Whoever sends batches: `Endpoints`, as far as readers of many blocks need it."""
+
+    def batch(self, calls: Sequence[Call], shape: Shape[T]) -> list[T | NodeError]:
+        """One result or error per call, in order."""
+        ...

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
 from monitor.chain.quantity import int64
-from monitor.chain.reply import Call, Shape, unwrap
-from monitor.errors import BadAnswer, NodeError
+from monitor.chain.reply import BatchCaller, Call, Shape, unwrap
+from monitor.errors import BadAnswer
 from monitor.supply.pow import MAX_UNCLES, block_reward_wei, pow_issuance_wei
 from monitor.units import BlockNumber, Wei
 
-T = TypeVar("T")
 BATCH = 100
-
-
-class BatchCaller(Protocol):
-    """`Endpoints`, as far as it is needed here."""
-
-    def batch(self, calls: Sequence[Call], shape: Shape[T]) -> list[T | NodeError]:
-        """One result or error per call, in order."""
-        ...
 
 
 class _Uncle(msgspec.Struct):
