@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,8 @@ def ladder(
 def _rungs(view: LadderView, step: float | None) -> list[Rung]:
     if not view.price:
         return []
+    if step is not None and not isfinite(step):
+        raise UsageError(f"--step {step}: is no number of USD.")
     ticks = None if step is None else round(step * 10**8)
     if ticks and view.price // ticks > MOST_RUNGS:
         raise UsageError(f"--step {step}: makes more than {MOST_RUNGS:,} rungs. Take a larger one.")

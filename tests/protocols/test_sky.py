@@ -133,6 +133,10 @@ def test_every_recorded_vault_becomes_its_row(scene):
         row = rows[owner_of(recorded)]
         assert isinstance(row, Position), row
         assert (row.key.market, row.key.id) == (recorded["ilk"], str(int(recorded["id"]) + 1))
+        if row.debts:
+            # What wiping it would cost: DAI are whole wei, so the last fraction of one is a wei.
+            owed = row.model.vault.art * row.model.dripped
+            assert (row.debts[0].amount - 1) * RAY < owed <= row.debts[0].amount * RAY
         barked = recorded["unsafe"] or recorded["unsafe_after_drip"] or recorded["unsafe_after_poke"]
         if barked:
             assert isinstance(row.outcome, AlreadyLiquidatable)

@@ -41,6 +41,8 @@ def test_every_shape_has_the_exact_amounts(path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--step", "nan"], "is no number of USD"),
+        (["--step", "inf"], "is no number of USD"),
         (["--step", "0.01"], "makes more than 10,000 rungs"),
         (["--file", "bad.txt"], "--file bad.txt, line 2: is not an Ethereum address."),
         (["--live"], "Nothing is watched"),
