@@ -113,6 +113,15 @@ def test_on_a_small_screen_the_nearest_position_and_the_head_are_left(
     assert f"head {HEAD}" in shown
 
 
+@pytest.mark.parametrize(
+    ("width", "height"), [(80, 24), (110, 24), (120, 29), (120, 40), (160, 24), (200, 50)]
+)
+def test_a_usual_screen_has_every_section(board: Board, width: int, height: int) -> None:
+    shown = "\n".join(texts(draw(board, NOW, width, height)))
+    for title in ("Chain", "Burn", "Net supply", "Positions", "Alerts", "Health"):
+        assert f"─ {title}" in shown
+
+
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_what_cannot_be_seen_has_no_figure(board: Board, width: int) -> None:
     lines = texts(draw(board, NOW, width, 200))

@@ -16,6 +16,8 @@ from monitor.units import UnixTime
 
 TWO_COLUMNS, THREE_COLUMNS = 110, 160
 """Widths from which sections stand beside each other."""
+FLAT = 30
+"""Lines below which our own health stands beside the alerts, not below the chain."""
 LOW = 18
 """Lines below which a part of every section is worth more than the whole of one."""
 _POSITIONS, _CHAIN, _ALERTS, _BURN, _SIGHT, _SUPPLY = range(6)
@@ -63,20 +65,20 @@ def _body(board: Board, now: UnixTime, width: int, height: int) -> Block:
 
 def _two_columns(board: Board, now: UnixTime, width: int, height: int) -> Block:
     left, right = columns(width, 1, 1)
-    ours = [chain.chain(board, now, left), sight.sight(board, now, left)]
-    flows = [chain.burn(board, right), chain.supply(board, right)]
-    top = Beside(
-        [
-            (Stack([Titled(section, left) for section in ours], [_CHAIN, _SIGHT]), left),
-            (Stack([Titled(section, right) for section in flows], [_BURN, _SUPPLY]), right),
-        ]
-    )
-    return _above(board, now, width, height, top, Titled(danger.alerts(board, now, width), width))
+    head = Titled(chain.chain(board, now, left), left)
+    flows = [Titled(chain.burn(board, right), right), Titled(chain.supply(board, right), right)]
+    sides = Stack(flows, [_BURN, _SUPPLY])
+    if height < FLAT:
+        return _above(
+            board, now, width, height, Beside([(head, left), (sides, right)]), _bottom(board, now, width, 3)
+        )
+    ours = Stack([head, Titled(sight.sight(board, now, left), left)], [_CHAIN, _SIGHT])
+    alerts = Titled(danger.alerts(board, now, width), width)
+    return _above(board, now, width, height, Beside([(ours, left), (sides, right)]), alerts)
 
 
 def _three_columns(board: Board, now: UnixTime, width: int, height: int) -> Block:
     left, middle, right = columns(width, 1, 1, 1)
-    near, far = columns(width, 2, 1)
     top = Beside(
         [
             (Titled(chain.chain(board, now, left), left), left),
@@ -84,13 +86,14 @@ def _three_columns(board: Board, now: UnixTime, width: int, height: int) -> Bloc
             (Titled(chain.supply(board, right), right), right),
         ]
     )
-    bottom = Beside(
-        [
-            (Titled(danger.alerts(board, now, near), near), near),
-            (Titled(sight.sight(board, now, far), far), far),
-        ]
-    )
-    return _above(board, now, width, height, top, bottom)
+    return _above(board, now, width, height, top, _bottom(board, now, width, 4))
+
+
+def _bottom(board: Board, now: UnixTime, width: int, share: int) -> Block:
+    """Alerts with `share` parts of the width, our own health with two."""
+    near, far = columns(width, share, 2)
+    alerts, ours = danger.alerts(board, now, near), sight.sight(board, now, far)
+    return Beside([(Titled(alerts, near), near), (Titled(ours, far), far)])
 
 
 def _above(board: Board, now: UnixTime, width: int, height: int, top: Block, bottom: Block) -> Stack:

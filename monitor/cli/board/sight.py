@@ -18,8 +18,8 @@ _PASSING = {"not tried yet", "rate limited", "behind the others"}
 def sight(board: Board, now: UnixTime, width: int) -> Section:
     """Endpoints, gaps, reorgs, messages on their way."""
     facts = [*_gaps(board), *_outbox(board, now), _summary(board), _reorgs(board, now)]
-    endpoints = [[fit(_endpoint(one, now), width)] for one in board.status.endpoints]
-    return Section("Health", flow(facts, width), endpoints, worth=0)
+    endpoints = [fit(_endpoint(one, now), width) for one in board.status.endpoints]
+    return Section("Health", [*flow(facts, width), *endpoints], worth=2)
 
 
 def _summary(board: Board) -> Text:
