@@ -91,6 +91,9 @@ def test_an_adapter_over_another_eth_feed_keeps_its_own_distance(
         assert price_at(found, answer) == price
     own = classify_source(second, SECOND, eth(answer, second=second), known, NOW)
     assert price_at(own, answer) == second
+    # The oracle's price is not that feed's answer: it came from elsewhere, and nothing is known of it.
+    strange = classify_source(second + 1, SECOND, eth(answer, second=second), known, NOW)
+    assert strange == OtherFeed(second + 1, SECOND)
 
 
 def test_an_adapter_that_does_not_explain_its_price_is_inferred_and_says_so() -> None:
