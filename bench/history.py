@@ -17,6 +17,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -182,15 +183,19 @@ def _process(command: Sequence[str], folder: Path, environment: dict[str, str]) 
 
 
 def _pages(database: Path, folder: Path, rounds: int) -> Iterator[Row]:
+    costs, refused = dict[str, float](), list[str]()
     try:
         with _served(database, folder) as site:
-            costs = {
-                page: _median_wall(lambda url=site + page: _get(url), rounds) for page in _addresses(database)
-            }
+            for page in _addresses(database):
+                try:
+                    costs[page] = _median_wall(lambda url=site + page: _get(url), rounds)
+                except urllib.error.HTTPError as error:
+                    refused.append(f"{error.code} {page[:80]}")
     except OSError as error:
         yield skipped("pages", "s", f"ethmon serve: {error}", at_most(PAGE_S))
         return
     yield from _listed("pages, by the clock", costs, "s", at_most(PAGE_S))
+    yield from (skipped("page refused", "s", one) for one in refused)
 
 
 def _addresses(database: Path) -> Iterator[str]:
