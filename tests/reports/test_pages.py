@@ -217,6 +217,12 @@ def test_a_file_put_in_the_place_of_the_served_one_is_what_is_shown(tmp_path: Pa
         assert client.ask(asked).json["rows"] == [{"newest": 3}]
         other.replace(path)
         assert client.ask(asked).json["rows"] == [{"newest": 7}]
+        path.unlink()
+        for place in ("/", "/ethmon", "/-/dashboards/positions", "/-/supply.json"):
+            gone = client.get(place)
+            assert gone.status == 503
+            assert "does not exist" in gone.text
+            assert str(tmp_path) not in gone.text
 
 
 COMMANDS = re.findall(r"^ethmon serve.*$", (ROOT / "docs" / "pages.md").read_text(), re.MULTILINE)

@@ -115,13 +115,21 @@ class LiveFile(Database):
 
     def _connection(self) -> sqlite3.Connection:
         """Of this thread; a new one when another file was put in the place of the old."""
-        found = self._file.stat()
-        identity = (found.st_dev, found.st_ino)
-        if getattr(self._of_thread, "identity", None) != identity:
-            self._of_thread.connection = self.connect()
+        identity = _identity(self._file)
+        if identity is None or getattr(self._of_thread, "identity", None) != identity:
+            self._of_thread.connection = self.connect()  # says so where there is no file
             self._of_thread.identity = identity
         connection: sqlite3.Connection = self._of_thread.connection
         return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another of its name; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _fetch(cursor: sqlite3.Cursor, most: int | None) -> tuple[list[Any], bool]:
