@@ -45,6 +45,7 @@ from monitor.units import WAD, Address, Wad, floor_div
 
 _ASKED: Final = 4
 """Accounts that rules are told apart with."""
+_ROUNDED_TWICE: Final = 3
 _ODD_PER_CENT: Final = (61, 79, 97, 123, 151)
 """Of the ETH price: where the rounding rules are compared with the contract."""
 
@@ -181,7 +182,7 @@ class AaveV3:
                 _says_liquidatable,
                 expected,
             )
-            for tick, expected in _probes(position)
+            for tick, expected in _probes(position, _slack(eth))
             if tick > 0
         ]
 
@@ -212,12 +213,17 @@ def _key(deployment: Deployment, account: Address) -> PositionKey:
     return PositionKey(deployment.protocol, deployment.market, account)
 
 
-def _probes(position: Position) -> list[tuple[int, bool]]:
+def _slack(eth: EthPrice) -> int:
+    """Ticks by which a price may be off: a second ETH feed in proportion to the first is rounded once more."""
+    return 0 if all(answer == eth.answer for answer in eth.others.values()) else _ROUNDED_TWICE
+
+
+def _probes(position: Position, slack: int) -> list[tuple[int, bool]]:
     match position.outcome:
         case LiquidatableBelow(tick=tick):
-            return [(tick, True), (tick + 1, False)]
+            return [(tick - slack, True), (tick + 1 + slack, False)]
         case LiquidatableAbove(tick=tick):
-            return [(tick, True), (tick - 1, False)]
+            return [(tick + slack, True), (tick - 1 - slack, False)]
         case AlreadyLiquidatable():
             return [(position.price.answer, True)]
         case NeverByEth():
