@@ -215,7 +215,11 @@ def _live_entry(one: Seen, left: Counter[str]) -> Iterator[Entry]:
         liquidatable_at(one),
         one.price.decimals,
     )
-    yield Entry(name, short, one.collateral_value, one.debt_value, lambda tick: test(scaled(tick, decimals)))
+
+    def at(tick: int) -> bool:
+        return test(scaled(tick, decimals))
+
+    yield Entry(name, short, one.collateral_value, one.debt_value, at)
 
 
 def _number(text: str | None) -> int | None:
