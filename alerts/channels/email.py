@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import smtplib
 import ssl
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -14,12 +14,16 @@ from email.utils import format_datetime, parseaddr
 from enum import StrEnum
 
 from alerts import mail
+from alerts.channels.deadline import Deadline
 from alerts.model import Severity
 from alerts.ports import Dispatch, Outcome, Scope
 from alerts.redact import Redactor
 from alerts.render import plain
 from alerts.telling import digest
 from alerts.wording import clean
+
+SESSION_S = 60.0
+"""For one letter, from the first byte to the last: half of delivery's lease."""
 
 
 class Security(StrEnum):
@@ -57,11 +61,13 @@ class Email:
         *,
         context: ssl.SSLContext | None = None,
         timeout_s: float = 10.0,
+        session_s: float = SESSION_S,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._account = account
         self._context = context or ssl.create_default_context()
         self._timeout_s = timeout_s
+        self._session_s = session_s
         self._now = now
         self._redactor = Redactor((account.password, f"\0{account.user}\0{account.password}"))
 
@@ -70,8 +76,12 @@ class Email:
         accepted = _names(dispatch.progress.get("accepted", ""))
         refused = _names(dispatch.progress.get("refused", ""))
         missing = [one for one in self._account.recipients if one not in {*accepted, *refused}]
-        letter = self._letter(dispatch)
-        outcome = self._session(lambda smtp: self._hand_in(smtp, letter, missing, accepted, refused))
+
+        def use(smtp: smtplib.SMTP) -> Outcome:
+            # Only now: nothing is drawn for a server that is down.
+            return self._hand_in(smtp, self._letter(dispatch), missing, accepted, refused)
+
+        outcome = self._session(use)
         if not outcome.receipt and dispatch.progress:
             return Outcome(
                 outcome.verdict, outcome.cause, dispatch.progress, outcome.retry_after_s, outcome.scope
@@ -90,37 +100,39 @@ class Email:
 
     def _session(self, use: Callable[[smtplib.SMTP], Outcome]) -> Outcome:
         """Connect, protect, log in, use; every failure becomes an outcome."""
-        smtp: smtplib.SMTP | None = None
-        try:
-            smtp = self._connect()
-            if self._account.user:
-                smtp.login(self._account.user, self._account.password)
-            return use(smtp)
-        except _UnsafeError as refusal:
-            return Outcome.rejected(str(refusal), Scope.CHANNEL)
-        except (smtplib.SMTPException, OSError, ValueError) as error:
-            return self._failed(error)
-        finally:
-            if smtp is not None:
-                with suppress(smtplib.SMTPException, OSError):
-                    smtp.quit()
+        with Deadline(self._session_s) as deadline:
+            try:
+                with self._connect(deadline) as smtp:
+                    if self._account.user:
+                        smtp.login(self._account.user, self._account.password)
+                    return use(smtp)
+            except _UnsafeError as refusal:
+                return Outcome.rejected(str(refusal), Scope.CHANNEL)
+            except (smtplib.SMTPException, OSError, ValueError) as error:
+                if deadline.over:
+                    return Outcome.retry(
+                        f"the mail server took more than {self._session_s:g} s for one letter"
+                    )
+                return self._failed(error)
 
-    def _connect(self) -> smtplib.SMTP:
-        account = self._account
-        if account.security is Security.TLS:
-            return smtplib.SMTP_SSL(
-                account.host, account.port, timeout=self._timeout_s, context=self._context
-            )
+    @contextmanager
+    def _connect(self, deadline: Deadline) -> Generator[smtplib.SMTP]:
+        account, timeout_s = self._account, self._timeout_s
         if account.security is Security.NONE and account.user and not _is_loopback(account.host):
             raise _UnsafeError("the password would go out unencrypted: set SMTP_SECURITY to starttls or tls")
-        smtp = smtplib.SMTP(account.host, account.port, timeout=self._timeout_s)
-        if account.security is Security.STARTTLS:
-            try:
+        smtp = (
+            _TlsSmtp(deadline, account.host, account.port, timeout=timeout_s, context=self._context)
+            if account.security is Security.TLS
+            else _Smtp(deadline, account.host, account.port, timeout=timeout_s)
+        )
+        try:
+            if account.security is Security.STARTTLS:
                 smtp.starttls(context=self._context)
-            except BaseException:
-                smtp.close()
-                raise
-        return smtp
+            yield smtp
+        finally:
+            with suppress(smtplib.SMTPException, OSError):
+                smtp.quit()
+            smtp.close()
 
     def _hand_in(
         self,
@@ -203,6 +215,24 @@ class Email:
         """The same whenever the message is sent again: servers and programs drop the copy."""
         domain = parseaddr(self._account.sender)[1].rpartition("@")[2] or "localhost"
         return f"<{key}.{digest(*self._account.recipients)}@{domain}>"
+
+
+class _Smtp(smtplib.SMTP):
+    """Within a deadline from before its first byte."""
+
+    def __init__(self, deadline: Deadline, host: str, port: int, *, timeout: float) -> None:
+        deadline.watch(self)
+        super().__init__(host, port, timeout=timeout)
+
+
+class _TlsSmtp(smtplib.SMTP_SSL):
+    """As `_Smtp`; the handshake is one step, which ends with the time-out."""
+
+    def __init__(
+        self, deadline: Deadline, host: str, port: int, *, timeout: float, context: ssl.SSLContext
+    ) -> None:
+        deadline.watch(self)
+        super().__init__(host, port, timeout=timeout, context=context)
 
 
 class _UnsafeError(Exception):

@@ -1,15 +1,12 @@
 """One HTTP request: a reply or a cause, within a deadline, and no address in either.
 
-urllib3's timeouts are per read, so a server that sends a byte now and then would hold a request
-for ever; here a timer cuts the connection when the time is over.
+urllib3's timeouts are per read; here the connection is cut when the time is over.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +15,7 @@ from urllib3 import exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from alerts.channels.deadline import Deadline
 from alerts.redact import guard_loggers
 
 _LOGGERS = ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.poolmanager")
@@ -45,34 +43,15 @@ class NoReply:
     cause: str
 
 
-class _Deadline:
-    """Cuts the socket of a connection when its time is over."""
-
-    def __init__(self, connection: Any, seconds: float) -> None:
-        self._timer = threading.Timer(seconds, _cut_off, (connection,))
-        self._timer.daemon = True
-
-    def __enter__(self) -> None:
-        self._timer.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-
-
-def _cut_off(connection: Any) -> None:
-    with suppress(OSError, AttributeError):
-        connection.sock.shutdown(2)
-
-
 class _Connection(HTTPConnection):
     def getresponse(self) -> Any:
-        with _Deadline(self, _seconds(self.timeout)):
+        with Deadline(_seconds(self.timeout), self):
             return super().getresponse()
 
 
 class _TlsConnection(HTTPSConnection):
     def getresponse(self) -> Any:
-        with _Deadline(self, _seconds(self.timeout)):
+        with Deadline(_seconds(self.timeout), self):
             return super().getresponse()
 
 

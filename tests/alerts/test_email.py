@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -247,6 +249,45 @@ def test_a_server_that_says_nothing_or_hangs_up_is_a_retry() -> None:
         threading.Thread(target=hang_up, args=(rude,), daemon=True).start()
         outcome = Email(account(rude.getsockname()[1]), timeout_s=2).probe()
         assert outcome.verdict is Verdict.RETRY
+
+
+def drip(listener: socket.socket, security: Security, authority: Authority, said: list[bytes]) -> None:
+    """Answer what is `said`, one line to each line that comes, then a byte now and then, never a whole line."""
+    connection = listener.accept()[0]
+    with suppress(OSError):
+        if security is Security.TLS:
+            connection = authority.server.wrap_socket(connection, server_side=True)
+        with connection, connection.makefile("rb") as lines:
+            for number, line in enumerate(said):
+                if number and not lines.readline():
+                    return
+                connection.sendall(line + b"\r\n")
+            for _ in range(
+                300
+            ):  # ends by itself, so that a client without a deadline fails and does not hang
+                connection.sendall(b"2")
+                time.sleep(0.05)
+
+
+@pytest.mark.parametrize("security", [Security.NONE, Security.TLS])
+@pytest.mark.parametrize("said", [[], [b"220 hello", b"250 test"]], ids=["greeting", "command"])
+def test_a_server_that_drips_is_left_when_the_time_is_over(
+    authority: Authority, security: Security, said: list[bytes]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drip, args=(listener, security, authority, said), daemon=True).start()
+        settings = account(listener.getsockname()[1], security)
+        context = authority.client_context()
+        outcome = Email(settings, context=context, timeout_s=5, session_s=1).send(Dispatch(one_alert()))
+    assert outcome.verdict is Verdict.RETRY
+    assert outcome.cause == "the mail server took more than 1 s for one letter"
+
+
+def test_nothing_is_drawn_for_a_server_that_is_down() -> None:
+    drawn: list[int] = []
+    outcome = Email(account(1), timeout_s=1).send(Dispatch(one_alert(), draw=lambda: drawn.append(1)))
+    assert outcome.verdict is Verdict.RETRY
+    assert drawn == []
 
 
 def test_the_default_context_verifies() -> None:
