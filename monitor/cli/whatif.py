@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
@@ -23,6 +24,7 @@ COLUMNS = (
     "if_eth_usd", "if_liquidatable", "if_health_factor", "if_cause",
 )  # fmt: skip
 """Of --csv: a row per position and supposed price."""
+_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 _LABEL = "Hypothetical: every protocol's ETH price as supposed, all else as it is at this block."
 
 
@@ -34,15 +36,21 @@ def ticks_of(prices: Sequence[str]) -> list[Tick]:
     found: list[Tick] = []
     for text in prices:
         try:
-            tick = Decimal(text.strip().removeprefix("$").replace(",", "")) * TICKS_PER_USD
-        except InvalidOperation:
+            tick = Decimal(_usd_text(text)) * TICKS_PER_USD
+        except ArithmeticError:
             raise UsageError(f"--if-eth {text!r}: is no price. Write USD, e.g. 1800 or 1779.55.") from None
-        if not tick.is_finite() or tick != int(tick) or not DEFAULT_RANGE.low <= tick <= DEFAULT_RANGE.high:
+        if tick.is_nan() or not DEFAULT_RANGE.low <= tick <= DEFAULT_RANGE.high or tick != int(tick):
             raise UsageError(
                 f"--if-eth {text!r}: must lie between 0.01 and 1,000,000 USD, with 8 decimals at most."
             )
         found.append(Tick(int(tick)))
     return list(dict.fromkeys(found))
+
+
+def _usd_text(text: str) -> str:
+    """Without what people write around a number: a comma parts thousands, and nothing else."""
+    found = text.strip().removeprefix("$")
+    return found.replace(",", "") if _THOUSANDS.fullmatch(found) else found
 
 
 def show(snapshot: Snapshot, names: dict[Address, str], ticks: Sequence[Tick], shape: str) -> None:

@@ -43,7 +43,7 @@ def log_returns(first: Mapping[int, float], second: Mapping[int, float]) -> list
     """Returns between successive days that both series (day: positive price) have."""
     days = sorted(first.keys() & second.keys())
     return [
-        Return(day, log(first[day] / first[before]), log(second[day] / second[before]))
+        Return(day, log(first[day]) - log(first[before]), log(second[day]) - log(second[before]))
         for before, day in pairwise(days)
         if day - before <= LONGEST_STEP_DAYS
     ]

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 from contracts_abi import chainlink
 from contracts_abi.interface import AbiError
+from monitor.errors import CannotSee
 from monitor.protocols.asking import NOWHERE, decoded, decoded_or_none
 from monitor.protocols.base import Answer, Ask, Reading, View
 from monitor.units import SECONDS_PER_DAY, Address, UnixTime
@@ -28,7 +29,7 @@ _WAYS: Final = 4
 _MOST_TRIPS: Final = 60
 """Bisection needs at most 32; holes cost more. What is not found by then is not told."""
 _MOST_PHASES: Final = 64
-_LARGEST_DECIMALS: Final = 36
+_MOST_DECIMALS: Final = 36
 
 
 class PastRound(NamedTuple):
@@ -149,6 +150,8 @@ def read_past(feed: Address, moments: Sequence[UnixTime], now: UnixTime) -> Read
     ]  # fmt: skip
     latest = decoded(chainlink.LATEST_ROUND_DATA, newest, f"price feed {feed}")
     places = decoded(chainlink.DECIMALS, decimals, f"decimals of price feed {feed}")
+    if places > _MOST_DECIMALS:
+        raise CannotSee(f"price feed {feed} says it has {places} decimals")
     found: dict[UnixTime, PastRound] = {}
     phase, last = latest.round_id >> PHASE_BITS, latest.round_id & _ROUND_MASK
     for number in range(phase, max(phase - _MOST_PHASES, 0 if phase else -1), -1):
@@ -165,7 +168,7 @@ def read_past(feed: Address, moments: Sequence[UnixTime], now: UnixTime) -> Read
             one, known = part.before(moment), found.get(moment)
             if one is not None and (known is None or one.updated_at > known.updated_at):
                 found[moment] = one
-    return PastRounds(min(places, _LARGEST_DECIMALS), found)
+    return PastRounds(places, found)
 
 
 def _is_open(found: PastRound | None, moment: UnixTime) -> bool:

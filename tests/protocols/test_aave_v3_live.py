@@ -248,7 +248,9 @@ def test_supposed_prices_are_what_the_pool_says_once_they_come(net: AaveNet, tmp
     assert len(verdicts) > len(accounts)
 
 
-@pytest.mark.parametrize("price", ["", "free", "nan", "inf", "-5", "0", "1e9", "1.123456789"])
+@pytest.mark.parametrize(
+    "price", ["", "free", "nan", "inf", "-5", "0", "1e9", "1.123456789", "1e999999", "1800,50", "1,5"]
+)
 def test_a_supposed_price_that_is_none_is_refused(tmp_path: Path, price: str) -> None:
     done = ethmon(
         tmp_path, "positions", "0x" + "ab" * 20, "--if-eth", price, ETH_RPC_URLS="http://127.0.0.1:1"

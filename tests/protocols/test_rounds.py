@@ -120,6 +120,13 @@ def test_endless_holes_end_the_search_and_nothing_is_made_up() -> None:
     assert contracts.rounds < 70
 
 
+def test_a_scale_that_cannot_be_is_no_other_scale() -> None:
+    contracts = proxy_of({1: [(10, DAY)]})
+    contracts.say(FEED, chainlink.DECIMALS, 255)
+    with pytest.raises(CannotSee, match="255 decimals"):
+        contracts.run(read_past(FEED, [UnixTime(2 * DAY)], UnixTime(3 * DAY)))
+
+
 def test_a_feed_without_rounds_is_cannot_see_and_one_without_history_has_none() -> None:
     with pytest.raises(CannotSee, match="price feed"):
         Contracts().run(read_past(FEED, [UnixTime(DAY)], UnixTime(DAY)))

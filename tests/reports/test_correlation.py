@@ -57,6 +57,14 @@ def store(path: Path, head_day: int, **feeds: Series) -> None:
                     prices.save(db, where, said)
 
 
+def test_prices_as_far_apart_as_floats_go_have_returns() -> None:
+    """A file may hold any of them; the quotient of two need not be a float."""
+    wild = {day: 1e308 if day % 2 else 5e-324 for day in range(20)}
+    returns = log_returns(wild, wild)
+    assert all(math.isfinite(one.first) for one in returns)
+    assert rolling(returns, 14)[-1].value == pytest.approx(1)
+
+
 def by_pandas(first: Series, second: Series, window: int) -> pd.Series:
     """pandas' own rolling correlation by time over the common days."""
     both = pd.DataFrame({"a": pd.Series(first), "b": pd.Series(second)}).dropna().sort_index()
