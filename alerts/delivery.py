@@ -20,7 +20,7 @@ from threading import Event
 
 from alerts import fallback
 from alerts.compose import collapse
-from alerts.model import ChartRequest, Severity
+from alerts.model import ChartRequest, Message, Severity
 from alerts.ports import (
     Channel,
     ChannelHealth,
@@ -60,6 +60,12 @@ class Policy:
     collapse_from: int = 5
     """This many late messages and more are sent as one."""
     collapse_size: int = 15
+    picture_wait_s: float = 7.0
+    """A message that cannot be changed later is not held back longer than this for its picture."""
+    critical_picture_wait_s: float = 1.0
+    """What is critical comes with a picture only where that is at hand."""
+    picture_follows_s: float = 30.0
+    """For a picture that follows its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +168,9 @@ class _Courier:
             message,
             late_by_s=self._late_by(first),
             carried_for=first.carried_for,
-            draw=partial(self._picture, message.chart) if message.chart else no_picture,
+            draw=partial(self._picture, message.chart, self._patience(message))
+            if message.chart
+            else no_picture,
             original=self.outbox.original(name, message.corrects) if message.corrects else None,
             thread_receipt=self.outbox.thread_receipt(name, message.thread, first.row),
             progress=first.progress,
@@ -174,16 +182,20 @@ class _Courier:
             return
 
         def job(outbox: Outbox) -> None:
-            picture = self._picture(request)
+            picture = self._picture(request, self.policy.picture_follows_s)
             gained: Mapping[str, str] = illustrate(picture) if picture is not None else {}
             if gained:
                 outbox.amend(claims[0].row, gained)
 
         self.aside(job)
 
-    def _picture(self, request: ChartRequest) -> bytes | None:
+    def _patience(self, message: Message) -> float:
+        critical = message.severity is Severity.CRITICAL
+        return self.policy.critical_picture_wait_s if critical else self.policy.picture_wait_s
+
+    def _picture(self, request: ChartRequest, within_s: float) -> bytes | None:
         try:
-            return self.chart(request) if self.chart else None
+            return self.chart(request, within_s) if self.chart else None
         except Exception:  # noqa: BLE001  no fault of a picture may hold a message back
             return None
 

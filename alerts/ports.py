@@ -211,5 +211,5 @@ class Outbox(Protocol):
         ...
 
 
-ChartRenderer = Callable[[ChartRequest], bytes | None]
-"""PNG bytes; None where the picture cannot be drawn, which never holds a message back."""
+ChartRenderer = Callable[[ChartRequest, float], bytes | None]
+"""PNG bytes; None where the picture cannot be drawn, or not within so many seconds: no message waits longer."""

@@ -15,6 +15,7 @@ import select
 import subprocess
 import sys
 import time
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -22,8 +23,8 @@ from typing import IO
 
 from alerts.model import ChartRequest
 
-TIMEOUT_S = 7.0
-"""A mail is not held back longer than this for its picture; Telegram gets it after the words."""
+LONGEST_S = 30.0
+"""A picture that takes longer is given up."""
 LARGEST = 5_000_000
 REMEMBERED = 4
 """Pictures kept for the next channel that asks for the same."""
@@ -41,43 +42,59 @@ def draws_pictures() -> bool:
 class ChartRenderer:
     """Draws what messages ask for from the history in `database`; None where that is not possible.
 
-    Threads may share it: one picture is drawn at a time, and the same one once.
+    Threads may share it: one picture is drawn at a time, and the same one once, also when who asked
+    for it first does not wait for it.
     """
 
-    def __init__(self, database: Path, watchlist: Path, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, database: Path, watchlist: Path, timeout_s: float = LONGEST_S) -> None:
         self._paths = {"database": str(database.resolve()), "watchlist": str(watchlist.resolve())}
         self._timeout_s = timeout_s
         self._process: subprocess.Popen[bytes] | None = None
-        self._drawing = Lock()
-        self._drawn: dict[bytes, bytes] = {}
+        self._pen = ThreadPoolExecutor(1, "chart")
+        self._closed = False
+        self._asking = Lock()
+        self._pictures: dict[bytes, Future[bytes | None]] = {}
 
-    def __call__(self, request: ChartRequest) -> bytes | None:
-        """A PNG for a phone."""
+    def __call__(self, request: ChartRequest, within_s: float = LONGEST_S) -> bytes | None:
+        """A PNG for a phone; None also where it is not there in time, and then it is drawn for the next who asks."""
         about = request.arguments.get(ABOUT.get(request.kind, ""), "")
         if not about or not draws_pictures():
             return None
         asked = {"kind": request.kind, **request.arguments}
-        line = json.dumps({**self._paths, **asked}).encode() + b"\n"
-        end = time.monotonic() + self._timeout_s
-        if not self._drawing.acquire(timeout=self._timeout_s):
-            return None
         try:
-            return self._drawn.get(line) or self._remembered(line, self._ask(line, end))
-        except (OSError, EOFError):
-            self.close()
-            return None
-        finally:
-            self._drawing.release()
+            return self._picture(json.dumps({**self._paths, **asked}).encode() + b"\n").result(within_s)
+        except (TimeoutError, CancelledError, RuntimeError):
+            return None  # the last two: it ends
 
-    def _remembered(self, line: bytes, picture: bytes) -> bytes | None:
+    def _picture(self, line: bytes) -> Future[bytes | None]:
         """The mail wants what the chat was just given."""
-        while len(self._drawn) >= REMEMBERED:
-            self._drawn.pop(next(iter(self._drawn)))
-        self._drawn.update({line: picture} if picture else {})
+        with self._asking:
+            if line not in self._pictures:
+                drawn = [known for known, picture in self._pictures.items() if picture.done()]
+                for known in drawn[: max(len(self._pictures) + 1 - REMEMBERED, 0)]:
+                    del self._pictures[known]
+                self._pictures[line] = self._pen.submit(self._draw, line)
+            return self._pictures[line]
+
+    def _draw(self, line: bytes) -> bytes | None:
+        picture = b""
+        try:
+            picture = self._ask(line, time.monotonic() + self._timeout_s)
+        except (OSError, EOFError, ValueError):
+            self._end()
+        if not picture:
+            with self._asking:
+                self._pictures.pop(line, None)  # another time it may be there
         return picture or None
 
     def close(self) -> None:
-        """End the process, if there is one."""
+        """Draw nothing more; what is being drawn is given up."""
+        with self._asking:
+            self._closed = True
+        self._pen.shutdown(wait=False, cancel_futures=True)
+        self._end()
+
+    def _end(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -97,14 +114,18 @@ class ChartRenderer:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is not None:
-            self.close()
+            self._end()
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "monitor.reports.chart_process"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 env=_environment(), start_new_session=True, bufsize=0,
             )  # fmt: skip
-        return self._process
+        process = self._process
+        if self._closed:
+            self._end()
+            raise EOFError("closed")
+        return process
 
 
 def _read(source: IO[bytes], size: int, end: float) -> bytes:

@@ -76,6 +76,30 @@ def test_a_drawing_that_takes_too_long_costs_the_picture_and_not_the_message(tmp
     render.close()
 
 
+def test_who_does_not_wait_leaves_the_picture_to_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "ethmon.db"
+    with new_database(path) as db:
+        save_track(db, name="Whale", prices=range(2_200, 1_800, -10))
+    render = ChartRenderer(path, tmp_path / "none.toml", timeout_s=60)
+    assert render(REQUEST, 0.0) is None, "a critical mail that is on its way"
+    begun = render._process
+    assert render(REQUEST, 60) is not None
+    assert render(REQUEST, 0.0) is not None, "at hand now"
+    assert begun is None or render._process is begun, "nobody's impatience ends a drawing"
+    render.close()
+
+
+def test_a_picture_that_could_not_be_drawn_is_asked_for_again(tmp_path: Path) -> None:
+    path = tmp_path / "ethmon.db"
+    with new_database(path) as db:
+        render = ChartRenderer(path, tmp_path / "none.toml", timeout_s=60)
+        assert render(REQUEST, 60) is None
+        save_track(db, name="Whale", prices=range(2_200, 1_800, -10))
+    assert render(REQUEST, 60) is not None
+    render.close()
+    assert render(ChartRequest("position", {"subject": "another"}), 60) is None, "it draws nothing more"
+
+
 def test_asking_for_a_picture_loads_no_matplotlib() -> None:
     code = "import sys, monitor.notify, monitor.reports.alert_chart; sys.exit(any(m in sys.modules for m in ('matplotlib', 'pandas', 'numpy')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

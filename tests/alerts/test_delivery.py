@@ -310,7 +310,7 @@ def test_pictures_are_drawn_at_delivery_and_never_hold_a_message_back(
     for name in "ab":
         box.enqueue(replace(message(name), chart=chart), ["telegram"], clock())
 
-    def draw(request: ChartRequest) -> bytes | None:
+    def draw(request: ChartRequest, _: float) -> bytes | None:
         assert request == chart
         calls.append(request)
         if len(calls) == 2:
@@ -323,6 +323,24 @@ def test_pictures_are_drawn_at_delivery_and_never_hold_a_message_back(
     assert [one.draw() for one in telegram.accepted] == [b"png", None]
 
 
+def test_what_is_critical_does_not_wait_for_its_picture(box: SqliteOutbox, clock: Clock) -> None:
+    email = Scripted("email")
+    for severity in Severity:
+        drawn = replace(message(severity.name, severity), chart=ChartRequest("distance"))
+        box.enqueue(drawn, ["email"], clock())
+    patience: dict[str, float] = {}
+
+    def draw(_: ChartRequest, within_s: float) -> bytes | None:
+        patience[name] = within_s
+        return None
+
+    drain(box, [email], clock, chart=draw)
+    for dispatch in email.accepted:
+        name = dispatch.message.title
+        dispatch.draw()
+    assert patience == {"CRITICAL": 1.0, "WARNING": 7.0, "INFO": 7.0}
+
+
 def test_a_picture_that_follows_is_recorded_with_its_message(box: SqliteOutbox, clock: Clock) -> None:
     class Painted(Scripted):
         def send(self, dispatch: Dispatch) -> Outcome:
@@ -332,7 +350,7 @@ def test_a_picture_that_follows_is_recorded_with_its_message(box: SqliteOutbox, 
     chart = ChartRequest("distance", {"position": "x"})
     box.enqueue(replace(message("a"), chart=chart), ["telegram"], clock())
     box.enqueue(message("b"), ["telegram"], clock())
-    drain(box, [Painted("telegram")], clock, chart=lambda _: b"png", aside=later.append)
+    drain(box, [Painted("telegram")], clock, chart=lambda *_: b"png", aside=later.append)
     sent = box.original("telegram", "a")
     assert sent is not None
     assert sent.receipt == {"message_id": "1"}, "out before anything is drawn"
@@ -355,7 +373,7 @@ def test_a_channel_that_hangs_and_a_slow_picture_hold_back_nobody(db: Database, 
         def send(self, dispatch: Dispatch) -> Outcome:
             return replace(super().send(dispatch), illustrate=lambda _: {})
 
-    def draw(_: ChartRequest) -> bytes:
+    def draw(*_: object) -> bytes:
         drawing.set()
         release.wait(30)
         return b"png"
@@ -475,7 +493,7 @@ def test_what_was_collapsed_gets_no_picture_of_one_of_them(box: SqliteOutbox, cl
         box.enqueue(replace(message(name), chart=ChartRequest("distance")), ["telegram"], clock())
     clock.now += HOUR
     later: list[Job] = []
-    drain(box, [Painted("telegram")], clock, chart=lambda _: b"png", aside=later.append)
+    drain(box, [Painted("telegram")], clock, chart=lambda *_: b"png", aside=later.append)
     assert later == []
 
 
