@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from monitor.cli.demo_view import Seen, View
-    from monitor.config import Settings
     from monitor.localnet.player import Pace, Player
     from monitor.localnet.receivers import Receivers
     from monitor.localnet.scenario import Step
@@ -44,7 +43,6 @@ DELIVER_S = 20.0
 PICTURES_S = 10.0
 """For what is still on its way at the end: Telegram takes a message a second."""
 STOP_WITHIN_S = 10.0
-_TOKENS_EVERY_S = 12
 _OWN_TIME_S = 12
 """Seconds between blocks that do not wait for the wall clock."""
 
@@ -107,13 +105,15 @@ class Show:
 
     def run(self, steps: tuple[Step, ...], *, keep: bool) -> None:
         """From the first block to the last page."""
+        from monitor.cli.demo_config import write
         from monitor.cli.demo_view import open_view
         from monitor.daemon import Daemon
         from monitor.localnet.player import Player
 
         before = self._stage.ether()
         player = Player(self._stage)
-        daemon = Daemon(self._settings(), console=self._console)
+        settings = write(FOLDER, self._stage.anvil, self._receivers.settings(), fast=self._fast)
+        daemon = Daemon(settings, console=self._console)
         with _running("daemon", daemon.run, daemon.stop) as following:
             with open_view(len(steps)) as view:
                 self._watch(player, steps, following, view)
@@ -123,20 +123,6 @@ class Show:
             if keep and not self._stop.is_set():
                 self._go_on(player, following)
             self._window.close()
-
-    def _settings(self) -> Settings:
-        """The daemon's, independent of the user's own: nothing leaves this machine."""
-        from monitor.config import Settings
-
-        return Settings(
-            eth_rpc_urls=(self._stage.anvil.url,),
-            chain_id=self._stage.anvil.spec.chain_id,
-            poll_seconds=0.05 if self._fast else 0.5,
-            db=DATABASE,
-            watchlist=WATCHLIST,
-            token_seconds=_TOKENS_EVERY_S,
-            **self._receivers.settings(),
-        )
 
     def _pace(self) -> Pace:
         from monitor.localnet.player import InStep
@@ -211,6 +197,7 @@ class Show:
         from monitor.localnet.scenario import afterwards
 
         click.echo(f"\nThe chain goes on at {self._stage.anvil.url}; ctrl-C ends it.")
+        click.echo("In another terminal: what stands under `Go on with`, or any other command.")
         with _running("chain", lambda: player.play(afterwards(), self._live()), self._stop.set) as playing:
             while playing.is_alive() and not self._stop.wait(LOOK_EVERY_S):
                 following.check()

@@ -25,7 +25,7 @@ def last_page(seen: Seen, before: int, after: int, database: Path, alerts: Itera
     yield "\nIs it right?"
     yield from _indented(_proof(seen, before - after))
     yield "\nGo on with"
-    yield from _indented(_commands(database))
+    yield from _indented(_commands(database.parent))
 
 
 def _indented(lines: Iterator[str]) -> Iterator[str]:
@@ -59,17 +59,24 @@ def _proof(seen: Seen, gone: int) -> Iterator[str]:
         yield f"The ledger counted {format_eth(counted)} ETH. This is an error: please report it."
 
 
-def _commands(database: Path) -> Iterator[str]:
+def _commands(folder: Path) -> Iterator[str]:
     """As they can be typed here."""
-    typed = sys.argv[0]
-    command = "ethmon" if which("ethmon") else min(typed, os.path.relpath(typed), key=len)
+    command = _command_in(folder)
     ask = "SELECT number, base_fee_wei, gas_used FROM block ORDER BY base_fee_wei DESC LIMIT 5"
-    yield f"{command} --db {database} supply"
-    yield f"{command} --db {database} positions"
-    yield f"{command} --db {database} tokens"
-    yield f"{command} --db {database} status --watch"
-    yield f'{command} --db {database} query "{ask}"'
-    yield f"{command} run        (mainnet; public endpoints, or your own in ETH_RPC_URLS)"
+    yield f"cd {folder}        (with its config.env every command asks the demo)"
+    for one in ("supply", "positions", "tokens", "status --watch", f'query "{ask}"'):
+        yield f"{command} {one}"
+    yield f"{command} run        (anywhere else: mainnet; public endpoints, or your own in ETH_RPC_URLS)"
+
+
+def _command_in(folder: Path) -> str:
+    """How `ethmon` is called from `folder`."""
+    if which("ethmon"):
+        return "ethmon"
+    typed = Path(sys.argv[0]).absolute()
+    if typed.suffix == ".py":
+        return f"{sys.executable} -m monitor"
+    return min(str(typed), os.path.relpath(typed, folder), key=len)
 
 
 def _fee_words(fee: FeeStats | None) -> str:

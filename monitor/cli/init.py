@@ -59,7 +59,7 @@ def init(app: App, directory: Path, yes: bool, force: bool) -> None:
         raise UsageError(f"{config} exists already. Edit it, or overwrite with --force.")
     answers = {} if yes else _ask()
     directory.mkdir(parents=True, exist_ok=True)
-    _write_private(config, config_text(answers))
+    write_private(config, config_text(answers))
     load_settings({}, config)
     kept = watchlist.exists() and not force
     if not kept:
@@ -80,7 +80,7 @@ def config_text(answers: dict[str, str]) -> str:
         if name in defaults and (not given or given == defaults[name]):
             lines.append(f"# {line}")
         else:
-            lines.append(f"{name}={_quoted(given)}" if name in defaults else line)
+            lines.append(f"{name}={quoted(given)}" if name in defaults else line)
     return "\n".join(lines) + "\n"
 
 
@@ -142,14 +142,16 @@ def _chat_of(token: str) -> str:
     return str(number)
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Write `text` so that nobody else may read it (mode 600)."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     path.chmod(0o600)
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """As a value stands in `config.env`."""
     if value and all(char.isalnum() or char in "-_.:/,@+=%?&~" for char in value):
         return value
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from monitor.localnet.bot_api import CHAT_ID, TOKEN, LocalBot
 from monitor.localnet.mail_server import HOST, MailServer
@@ -59,17 +59,17 @@ class Receivers:
         """The live inbox."""
         return f"{self.bot.url}/mail"
 
-    def settings(self) -> dict[str, Any]:
-        """The daemon's settings that lead here, by their names in `Settings`."""
+    def settings(self) -> dict[str, str]:
+        """The settings that lead here, by their names in `config.env`."""
         return {
-            "telegram_bot_token": TOKEN,
-            "telegram_chat_id": CHAT_ID,
-            "telegram_api_url": self.bot.url,
-            "smtp_host": HOST,
-            "smtp_port": self.mail.port,
-            "smtp_security": "none",
-            "email_from": "ethmon <ethmon@localhost>",
-            "email_to": ("you@localhost",),
+            "TELEGRAM_BOT_TOKEN": TOKEN,
+            "TELEGRAM_CHAT_ID": CHAT_ID,
+            "TELEGRAM_API_URL": self.bot.url,
+            "SMTP_HOST": HOST,
+            "SMTP_PORT": str(self.mail.port),
+            "SMTP_SECURITY": "none",
+            "EMAIL_FROM": "ethmon <ethmon@localhost>",
+            "EMAIL_TO": "you@localhost",
         }
 
     def keep(self) -> Kept:

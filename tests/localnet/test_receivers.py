@@ -37,7 +37,11 @@ def telegram(receivers: Receivers) -> Telegram:
 def email(receivers: Receivers) -> Email:
     given = receivers.settings()
     account = Account(
-        given["smtp_host"], given["smtp_port"], Security.NONE, given["email_from"], given["email_to"]
+        given["SMTP_HOST"],
+        int(given["SMTP_PORT"]),
+        Security.NONE,
+        given["EMAIL_FROM"],
+        (given["EMAIL_TO"],),
     )
     return Email(account)
 
