@@ -119,10 +119,10 @@ def span_of(db: Database, since: str) -> tuple[UnixTime, UnixTime]:
 
 
 def _now(db: Database) -> UnixTime | None:
-    """Time of the head, or of the newest row where a backfill was all that ran; None: there is no row."""
+    """Time of the head, or of a newer row where a backfill ran since; None: there is no row."""
     newest = tokens.newest_time(db)
     at = ledger.cursor(db)
-    return newest if at is None or newest is None else at.timestamp
+    return newest if at is None or newest is None else max(newest, at.timestamp)
 
 
 def _line(db: Database, one: tokens.StoredToken, row: SupplyRow, now: UnixTime) -> TokenLine:

@@ -104,11 +104,13 @@ def newest_time(db: Database) -> UnixTime | None:
     return max(times, default=None)
 
 
-def newest_seen(db: Database, address: Address) -> SupplyRow | None:
-    """The last row of a token that has a supply."""
+def newest_seen(db: Database, address: Address, until: UnixTime | None = None) -> SupplyRow | None:
+    """The last row of a token that has a supply, at or before `until`."""
     row = db.row(
-        f"{_ROWS} WHERE {_OF} AND supply IS NOT NULL ORDER BY block_time DESC, token_supply.id DESC LIMIT 1",
+        f"{_ROWS} WHERE {_OF} AND supply IS NOT NULL AND block_time <= ?"
+        " ORDER BY block_time DESC, token_supply.id DESC LIMIT 1",
         address,
+        2**62 if until is None else until,
     )
     return None if row is None else _read(row)
 
@@ -146,8 +148,13 @@ def held_at(db: Database, address: Address, time: UnixTime, within_s: int) -> Su
 
 
 def start_of_window(db: Database, address: Address, end: UnixTime, window_s: int) -> SupplyRow | None:
-    """The supply at the start of a window: of a row that is older by a tenth of the window, or two hours, at most."""
-    return seen_at(db, address, UnixTime(end - window_s), max(UNSEEN_AFTER_S, window_s // 10))
+    """The last supply before a window: of a row that is older by a tenth of the window, or two hours, at most.
+
+    A read that failed in between takes nothing back.
+    """
+    start = UnixTime(end - window_s)
+    row = newest_seen(db, address, start)
+    return None if row is None or start - row.block_time > max(UNSEEN_AFTER_S, window_s // 10) else row
 
 
 def rows_of_listed(

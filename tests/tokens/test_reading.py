@@ -262,7 +262,7 @@ def test_where_no_node_answers_the_next_block_is_tried_and_the_gap_has_a_cause(
         assert run.rows("USDT")[-1].units
 
 
-def test_the_past_is_read_every_six_hours_and_not_twice(following: Any, aave_v30_net: AaveNet) -> None:
+def test_the_past_is_read_at_even_distances_and_not_twice(following: Any, aave_v30_net: AaveNet) -> None:
     tokens = dollars(aave_v30_net)
     run = following(tokens)
     run.mint(3 * MILLION)
