@@ -59,9 +59,10 @@ def post(url: str, said: dict[str, object]) -> None:
 def test_messages_pictures_replies_and_edits_stand_in_the_chat(receivers: Receivers) -> None:
     channel = telegram(receivers)
     assert channel.probe().verdict is Verdict.SENT
-    first = channel.send(Dispatch(one_alert(), draw=lambda: png(60, 40)))
-    assert first.verdict is Verdict.SENT
-    correction = Dispatch(corrected(), original=Original(one_alert(), first.receipt))
+    first = channel.send(Dispatch(one_alert()))
+    assert first.illustrate is not None
+    receipt = {**first.receipt, **first.illustrate(png(60, 40))}
+    correction = Dispatch(corrected(), original=Original(one_alert(), receipt))
     assert telegram(receivers).send(correction).verdict is Verdict.SENT  # another one: its pace begins anew
     page = get(receivers.chat_url)
     assert "4.8% from liquidation" in page
