@@ -35,6 +35,7 @@ from monitor.ports import Clock
 from monitor.price_history import PriceHistory
 from monitor.reload import Refused, WatchlistFile
 from monitor.repair import due, repair
+from monitor.rule_check import resume
 from monitor.store import events, identity, ledger, outbox
 from monitor.store.database import Database, open_writer
 from monitor.supply.burn import burn_of
@@ -100,6 +101,7 @@ class Daemon:
         with open_writer(self._settings.db) as db:
             self._source = connect(self._settings, self._clock, identity.chain_id(db))
             identity.bind_chain(db, self._source.chain_id(), genesis_hash(self._source), self._clock.now())
+            resume(db, self._source)
             self._say_start(db)
             channels = build_channels(self._settings, self._console)
             watch = self._watch(self._source, channels)

@@ -19,10 +19,12 @@ from monitor.errors import EthmonError
 from monitor.issued import LONGEST_TAIL_S
 from monitor.ports import Clock
 from monitor.price_history import PriceHistory
-from monitor.rule_check import RuleCheck
+from monitor.rule_check import check_rules
 from monitor.sampling import take_sample
 from monitor.store import incidents, issuance, ledger, maintenance, outbox
 from monitor.store.database import open_beside
+from monitor.units import SECONDS_PER_DAY, UnixTime
+from monitor.watch.thinning import thin
 
 log = logging.getLogger("ethmon")
 
@@ -38,6 +40,7 @@ SAMPLE_EVERY_S = 60
 DEPOSITS_EVERY_S = 600
 CLOSES_EVERY_S = 300
 """Between looks whether a day is over whose closes are not stored."""
+THIN_EVERY_S = 3_600
 
 
 @dataclass
@@ -53,7 +56,6 @@ class Jobs:
     is_well: Callable[[], bool]
     """Whether the chain is seen and its head is fresh: the heartbeat's condition."""
     prices: PriceHistory = field(default_factory=PriceHistory)
-    rules: RuleCheck = field(default_factory=RuleCheck)
 
     def start(self, running: ExitStack) -> None:
         """Schedule everything; `running` ends it, and breaks off a beacon node's long answer."""
@@ -76,6 +78,7 @@ class Jobs:
         scheduler.add_job(
             self.read_closes, "interval", seconds=CLOSES_EVERY_S, id="closes", next_run_time=at_once
         )
+        scheduler.add_job(self.thin_positions, "interval", seconds=THIN_EVERY_S, id="thinning")
         scheduler.start()
         running.callback(lambda: scheduler.shutdown(wait=True))
         if self.settings.beacon_urls:
@@ -92,7 +95,7 @@ class Jobs:
     def check_rules(self) -> None:
         """Blob schedule and burn rule against what the node charged."""
         with open_beside(self.settings.db) as db:
-            self.rules.run(db, self.source, self.clock)
+            check_rules(db, self.source, self.clock)
 
     def queue_digest(self) -> None:
         """The daily message."""
@@ -111,6 +114,13 @@ class Jobs:
         """Daily closes of price feeds, and the correlations that follow."""
         with open_beside(self.settings.db) as db:
             self.prices.run(db, self.source, self.clock)
+
+    def thin_positions(self) -> None:
+        """Rows of positions that are older than the setting and only drifted, counted from the newest block."""
+        with open_beside(self.settings.db) as db:
+            head = ledger.cursor(db)
+            if head is not None:
+                thin(db, UnixTime(head.timestamp - self.settings.position_days * SECONDS_PER_DAY))
 
     def beat(self) -> None:
         """Tell the outside that all is well; silence is the alarm."""

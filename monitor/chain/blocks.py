@@ -176,7 +176,7 @@ def _blobs(
 ) -> tuple[BlobGas, BlobGas, Wei | None]:
     """Blob gas used, excess and blob base fee, of a block that has blob fields."""
     fee = blob_fee(time, excess)
-    return used, excess, fee if fee is None or fee <= MAX_INT64 else None
+    return used, excess, storable(fee)
 
 
 def _contents(json: BlockJson, amounts: list[int]) -> tuple[int | None, int | None, Gwei | None]:
@@ -190,6 +190,11 @@ def _contents(json: BlockJson, amounts: list[int]) -> tuple[int | None, int | No
     if paid > MAX_INT64:
         raise ValueError("withdrawals of 2**63 gwei or more")
     return count, len(amounts), Gwei(paid)
+
+
+def storable(fee: Wei | None) -> Wei | None:
+    """A blob base fee that the store can hold; None for one that no schedule of today can have."""
+    return fee if fee is None or fee <= MAX_INT64 else None
 
 
 def no_blob_fee(_timestamp: UnixTime, _excess: BlobGas) -> Wei | None:

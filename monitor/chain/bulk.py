@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from monitor.chain.blocks import BLOCK, BlobFee, BlockJson, to_blocks
 from monitor.chain.features import probe
-from monitor.chain.incomplete import gaps_in
+from monitor.chain.incomplete import all_without_doubted, gaps_in
 from monitor.chain.member import Feature, Member
 from monitor.chain.pace import Meter, Pace
 from monitor.chain.pool import Pool
@@ -69,8 +69,8 @@ def block_reader(pool: Pool, blob_fee: BlobFee, *, headers: bool = False) -> Rea
             blocks = to_blocks(answers, first, blob_fee, member.label)
             newest = blocks[-1]  # a fork that needs receipts needs them from its first block on
             if newest is not None and newest.row.burn_rule is BurnRule.HEADER:
-                return blocks
-            return with_receipts(member, blocks)
+                return all_without_doubted(blocks, pool.gas_doubt_since)
+            return all_without_doubted(with_receipts(member, blocks), pool.gas_doubt_since)
 
         return pool.using(ask)
 

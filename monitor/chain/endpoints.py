@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from monitor.chain.blocks import BlobFee, no_blob_fee, to_block, to_blocks, to_ref
 from monitor.chain.checked import check_hash, read_checked
 from monitor.chain.header import HEADER
+from monitor.chain.incomplete import all_without_doubted
 from monitor.chain.member import Feature, Member
 from monitor.chain.pinned import Pinned
 from monitor.chain.pool import Pool
@@ -75,7 +76,7 @@ class Endpoints(Pool):
     def blocks(self, first: BlockNumber, last: BlockNumber) -> Sequence[Block | None]:
         """Blocks `first` to `last` in order from one endpoint; None where it has none."""
 
-        def read(member: Member) -> list[Block | None]:
+        def read(member: Member) -> Sequence[Block | None]:
             calls = [
                 Call("eth_getBlockByNumber", [hex_number(number), False]) for number in range(first, last + 1)
             ]
@@ -83,7 +84,7 @@ class Endpoints(Pool):
             for answer in answers:
                 check_hash(member, answer, self.chain_id())
             blocks = to_blocks(answers, first, self.blob_fee, member.label)
-            return with_receipts(member, blocks)
+            return all_without_doubted(with_receipts(member, blocks), self.gas_doubt_since)
 
         return self.using(read)
 
@@ -98,7 +99,7 @@ class Endpoints(Pool):
             if ref.hash != block_hash:
                 raise BadAnswer(member.label, f"it gave another block for the hash of block {ref.number}.")
             block = to_block(json, ref.number, self.blob_fee, member.label)
-            return with_receipts(member, [block])[0]
+            return all_without_doubted(with_receipts(member, [block]), self.gas_doubt_since)[0]
 
         try:
             return self.using(read)

@@ -35,6 +35,7 @@ from monitor.errors import (
     WrongChain,
 )
 from monitor.ports import Clock
+from monitor.units import UnixTime
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -76,6 +77,8 @@ class Pool:
         self._current: Member | None = None
         self._compared_at: float | None = None
         self._stopping = False
+        self.gas_doubt_since: UnixTime | None = None
+        """From this block time on the header's gas is not believed (`monitor.chain.gas_rule`)."""
 
     def chain_id(self) -> int:
         """The chain that is followed. Raises NodeError when no endpoint has told yet."""

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.option(
     "--tokens",
     is_flag=True,
-    help="Supply of the listed tokens every six hours instead of blocks; needs an archive node.",
+    help="Supply of the listed tokens every 500 blocks instead of blocks; needs an archive node.",
 )
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.pass_obj
@@ -54,12 +54,14 @@ def backfill(
     """
     from monitor.chain.clock import SystemClock
     from monitor.chain.connect import connect
+    from monitor.rule_check import resume
     from monitor.store import identity
 
     clock = SystemClock()
     with _database(app) as db:
         source = connect(app.settings, clock, identity.chain_id(db))
         _claim(db, source, clock.now())
+        resume(db, source)
         if prices:
             from monitor.cli.backfill_prices import run_prices
 

@@ -46,6 +46,7 @@ def _repair(app: App) -> None:
     from monitor.chain.clock import SystemClock
     from monitor.chain.connect import connect
     from monitor.repair import repair
+    from monitor.rule_check import resume
     from monitor.store import identity
     from monitor.store.database import open_beside
     from monitor.store.gaps import open_gaps
@@ -54,6 +55,7 @@ def _repair(app: App) -> None:
     with open_beside(app.settings.db) as db:
         records = open_gaps(db)
         source = connect(app.settings, clock, identity.chain_id(db))
+        resume(db, source)
         total = sum(record.gap.last - record.gap.first + 1 for record in records)
         with Progress(transient=True) as bar:
             task = bar.add_task("Reading gaps again", total=total)

@@ -154,6 +154,11 @@ _CHAIN = (
         "fork.schedule_mismatch", Unit.COUNT, _ABOVE, "blob schedules differ in {value} entries",
         "node's blob schedule against ours", on_chain=False, severity=_CRITICAL,
     ),
+    _spec(
+        "fork.gas_rule_mismatch", Unit.COUNT, _ABOVE, "headers and receipts tell different gas",
+        "1 while base burn is in doubt: the header's gas is not that of the receipts", on_chain=False,
+        severity=_CRITICAL,
+    ),
 )  # fmt: skip
 
 _ENTRIES = {
@@ -184,6 +189,7 @@ _DEFAULTS: tuple[dict[str, Any], ...] = (
     {"name": "endpoints disagree", "reading": "node.disagreement", "above": 3, "for": "1m"},
     {"name": "fork ahead", "reading": "fork.time_left", "below": ["14d", "1d"], "severity": "info"},
     {"name": "blob schedule", "reading": "fork.schedule_mismatch", "above": 0},
+    {"name": "gas rule", "reading": "fork.gas_rule_mismatch", "above": 0},
 )
 
 CATALOGUE = Catalogue({spec.key: spec for spec in (*_MONEY, *_TOKENS, *_CHAIN)}, _ENTRIES, _DEFAULTS)

@@ -163,6 +163,12 @@ def fork_reading(name: str, time: UnixTime, at: BlockStamp) -> Reading:
     )
 
 
+def gas_rule_reading(doubt: str, at: BlockStamp) -> Reading:
+    """1 while headers and receipts tell different gas."""
+    facts = (Fact("Cause", doubt),) if doubt else ()
+    return Reading("fork.gas_rule_mismatch", "chain", "Gas rule", Decimal(1 if doubt else 0), at, facts=facts)
+
+
 def schedule_reading(doubt: str, at: BlockStamp) -> Reading:
     """1 while the node's blob schedule and ours disagree."""
     facts = (Fact("Cause", doubt),) if doubt else ()

@@ -57,6 +57,15 @@ def append(db: Database, blocks: Sequence[Block], at: UnixTime) -> None:
         _advance(db, refs)
 
 
+def amend(db: Database, changed: Sequence[BlockRow], at: UnixTime) -> None:
+    """Stored rows, ascending, say something else now (a fee, a rule): no link and no time changes."""
+    if changed:
+        with db.transaction():
+            rows.write(db, changed)
+            rollups.refresh(db, changed)
+            gaps.close_filled(db, changed, at)
+
+
 def rollback_to(db: Database, ancestor: BlockRef, at: UnixTime) -> TakenBack:
     """Remove everything that follows from blocks above `ancestor`; the cursor stands at `ancestor`.
 

@@ -33,7 +33,7 @@ KEPT_ON_ROLLBACK = {
     "reorg": "history of rollbacks",
     "endpoint_event": "wall-clock history of endpoints",
     "event": "wall-clock history of the daemon",
-    "setting": "choices, not facts of the chain",
+    "setting": "choices, and up to where rules were checked: to the finalized block",
     **alert_tables.KEPT,
     **token_tables.KEPT,
 }
@@ -218,6 +218,7 @@ MIGRATIONS: tuple[Callable[[Any], None], ...] = (
     token_tables.tokens,
     price_tables.closes_and_correlations,
     position_tables.positions_by_time,
+    position_tables.positions_seen_until,
 )
 VERSION = len(MIGRATIONS)
 """Kept in `PRAGMA user_version`, set in the transaction of each migration."""

@@ -29,6 +29,7 @@ def own_readings(db: Database, source: Endpoints, now: UnixTime, trouble: str) -
         chain.head_age_reading(head.timestamp, now, at, trouble),
         chain.gap_reading(missing, list(dict.fromkeys(record.gap.cause for record in records)), at),
         chain.schedule_reading(_doubt(source), at),
+        chain.gas_rule_reading(_gas_doubt(source), at),
         *([apart] if apart else []),
     ]
 
@@ -50,6 +51,12 @@ def fork_readings(source: Endpoints, at: BlockStamp) -> Iterator[Reading]:
 def stamp(head: BlockRef, now: UnixTime) -> BlockStamp:
     """The head, with the wall clock as its time."""
     return BlockStamp(head.number, head.hash, now)
+
+
+def _gas_doubt(source: Endpoints) -> str:
+    if source.gas_doubt_since is None:
+        return ""
+    return "headers and receipts tell different gas; base burn is not published: see `ethmon gaps`"
 
 
 def _doubt(source: Endpoints) -> str:
