@@ -42,8 +42,8 @@ class Others:
         return [*(feed for feed in prices.feeds(db) if feed != ETH), *(one.name for one in self.series)]
 
     def mark(self) -> tuple[object, ...]:
-        """Says something else when a file changed."""
-        return tuple(_stat(one.file) for one in self.series)
+        """Says something else when a file changed, or another series is listed."""
+        return tuple((one, _stat(one.file)) for one in self.series)
 
     def read_files(self) -> None:
         """Read what changed, so that nobody has to wait for it later; what is wrong is told when it is asked for."""

@@ -24,7 +24,6 @@ from monitor.chain.endpoints import Endpoints
 from monitor.chain.follower import Advance, Standstill, Wait
 from monitor.chain.member import EndpointHealth
 from monitor.chain.wakeup import Wakeup
-from monitor.comovement import Others
 from monitor.config import Settings
 from monitor.domain import Block
 from monitor.errors import BadAnswer, ChainError, NodeError
@@ -104,6 +103,7 @@ class Daemon:
             resume(db, self._source)
             self._say_start(db)
             channels = build_channels(self._settings, self._console)
+            file = WatchlistFile(self._settings.watchlist, [channel.name for channel in channels])
             watch = self._watch(self._source, channels)
             watch.resume(db)
             with ExitStack() as running:
@@ -116,7 +116,7 @@ class Daemon:
                 serve_metrics(self._settings, self._source.health, running)
                 running.callback(readiness.tell, "STOPPING=1")
                 readiness.tell("READY=1")
-                self._loop(db, self._source, watch)
+                self._loop(db, self._source, watch, file)
         log.info("stopped")
 
     def _watch(self, source: Endpoints, channels: Sequence[Channel]) -> Watch:
@@ -138,9 +138,8 @@ class Daemon:
         listed = watchlist.tokens_on(chain_id, self._settings.tokens)
         return TokenWatch(listed, self._settings.token_seconds)
 
-    def _loop(self, db: Database, source: Endpoints, watch: Watch) -> None:
+    def _loop(self, db: Database, source: Endpoints, watch: Watch, file: WatchlistFile) -> None:
         tick = Tick(source, db, self._clock, start_blocks=self._settings.start_blocks, decide=watch.decide)
-        file = WatchlistFile(self._settings.watchlist, watch.channels)
         while not self._stopping.is_set():
             step = self._tick(tick, db)
             self._record_health(db, source)
@@ -260,7 +259,7 @@ class Daemon:
             [channel.name for channel in channels],
             self._deliver.set,
             lambda: self._trouble is None and not self._stale,
-            PriceHistory(watch.reader.feeds, Others(watch.watchlist.series)),
+            PriceHistory(watch.reader.feeds, lambda: watch.watchlist.series),
         )
 
     def _say_start(self, db: Database) -> None:

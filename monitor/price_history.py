@@ -28,6 +28,7 @@ from monitor.store import closes
 from monitor.store.closes import CloseRow
 from monitor.store.database import Database
 from monitor.units import SECONDS_PER_DAY, Address, UnixTime
+from monitor.watchlist import Series
 
 log = logging.getLogger("ethmon")
 
@@ -58,9 +59,11 @@ class PriceHistory:
     """What the daemon keeps filled by itself."""
 
     feeds: Mapping[str, Address] = field(default_factory=dict[str, Address])
-    others: Others = field(default_factory=Others)
+    series: Callable[[], Sequence[Series]] = tuple
+    """Those of the watchlist that is in force."""
     days: int = KEPT_DAYS
     """How far back; `ethmon backfill --prices` reads what is before."""
+    _others: Others = field(default_factory=Others)
     _empty: frozenset[Day] = frozenset()
     _stored: object = None
     _said: dict[str, str] = field(default_factory=dict[str, str])
@@ -93,10 +96,13 @@ class PriceHistory:
         self._said = dict(troubles)
 
     def _correlate(self, db: Database) -> None:
-        mark = (closes.mark(db), self.others.mark())
+        listed = self.series()
+        if listed != self._others.series:
+            self._others = Others(listed)
+        mark = (closes.mark(db), self._others.mark())
         if mark != self._stored:
             self._stored = mark
-            for name, cause in store_correlations(db, self.others).items():
+            for name, cause in store_correlations(db, self._others).items():
                 log.warning("no correlation with %s: %s", name, cause)
 
 

@@ -36,7 +36,7 @@ class Refused:
 
 @dataclass
 class WatchlistFile:
-    """The file, and the state of it that is in force or was refused."""
+    """The file, and the state of it that is in force or was refused. To be made before that list is loaded."""
 
     path: Path
     channels: Sequence[str]
@@ -55,9 +55,13 @@ class WatchlistFile:
         settled, self._coming = mark == self._coming, mark
         if mark == self._known or not (settled or at_once):
             return None
+        found = Refused(f"{self.path} is gone.") if mark is None else self._load()
+        if self._mark() != mark:
+            return None  # it was written, or went away, while it was read: no file at all is an empty list
         self._known = mark
-        if mark is None:
-            return Refused(f"{self.path} is gone.")
+        return found
+
+    def _load(self) -> Watchlist | Refused:
         try:
             return load_watchlist(self.path, self.channels)
         except ConfigError as error:

@@ -22,6 +22,8 @@ from monitor.readings.catalogue import CATALOGUE
 from monitor.units import TICKS_PER_USD, WEI_PER_ETH, Address, Tick, Wei
 
 LONGEST_NAME = 80
+LARGEST = 10**18
+"""Of an amount: more than there ever will be, in any unit that is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ def _document(path: Path) -> dict[str, Any]:
         raise ConfigError(
             str(path), f"is not valid TOML: {error}.", "Compare it with watchlist.example.toml."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(
             str(path), f"cannot be read ({type(error).__name__}).", "Check its mode and encoding."
         ) from None
@@ -286,7 +288,7 @@ def _amount(setting: str, value: object, unit: int) -> int:
         )
     except InvalidOperation:
         number = Decimal(0)
-    if not number.is_finite() or number <= 0:
+    if not number.is_finite() or not 0 < number < LARGEST:
         raise ConfigError(setting, "is not a positive number.", "Write for instance 1780.")
     return int(number * unit)
 

@@ -14,7 +14,6 @@ import pytest
 from monitor.adapters import FEEDS
 from monitor.chain.clock import SystemClock
 from monitor.chain.endpoints import Endpoints
-from monitor.comovement import Others
 from monitor.localnet.anvil import Anvil, ChainSpec
 from monitor.macro.correlation import at_day, log_returns
 from monitor.price_history import KEPT_DAYS, PriceHistory, fill, missing_days
@@ -92,11 +91,9 @@ def test_the_daemon_fills_what_is_missing_once_and_then_asks_nothing(
         "date,close\n"
         + "".join(f"{date.fromordinal(719_163 + day)},{price}\n" for day, price in SERIES["BTC/USD"].items())
     )
-    others = Others(
-        [Series("Mine", tmp_path / "own.csv", "", ""), Series("Gone", tmp_path / "gone.csv", "", "")]
-    )
+    listed = [Series("Gone", tmp_path / "gone.csv", "", "")]
     with new_database(tmp_path / "ethmon.db") as db:
-        job = PriceHistory(MAINNET, others)
+        job = PriceHistory(MAINNET, lambda: tuple(listed))
         done = job.run(db, source, clock)
         assert (done.read, done.unread) == (3 * KEPT_DAYS, {})
         first = LAST - KEPT_DAYS + 1
@@ -105,6 +102,8 @@ def test_the_daemon_fills_what_is_missing_once_and_then_asks_nothing(
             assert prices.daily_closes(db, feed, end) == stored(series, first)
         closed = db.row("SELECT count(*) FROM v_price_close WHERE market_closed AND feed = 'XAU/USD'")
         assert closed == (sum(day % 7 in {2, 3} for day in range(first, LAST + 1)),)
+        listed.insert(0, Series("Mine", tmp_path / "own.csv", "", ""))
+        assert job.run(db, source, clock).read == 0, "an edited watchlist costs no closes"
         told = db.rows("SELECT series, r, returns FROM correlation WHERE day = ? AND window_days = 30", LAST)
         eth = {day: price for day, price in SERIES["ETH/USD"].items() if day >= first}
         expected = {name: at_day(log_returns(eth, SERIES[feed]), LAST, 30) for name, feed in (("BTC/USD", "BTC/USD"), ("Mine", "BTC/USD"), ("XAU/USD", "XAU/USD"))}  # fmt: skip
@@ -114,7 +113,9 @@ def test_the_daemon_fills_what_is_missing_once_and_then_asks_nothing(
         assert {name: (pytest.approx(one.value), one.returns) for name, one in expected.items()} == {
             name: (r, returns) for name, r, returns in told
         }
+        listed.clear()
         assert job.run(db, source, clock).read == 0
+        assert db.row("SELECT count(*) FROM correlation WHERE series = 'Mine'") == (0,)
 
 
 def test_nothing_is_asked_where_nothing_is_missing(

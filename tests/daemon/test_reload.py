@@ -17,6 +17,10 @@ from tests.support.watched_market import WatchedMarket, text_of
 LEVEL = '[[level]]\nname = "{name}"\nprice_usd = 1780\nalert_at = ["10%"]\n'
 
 
+DEEP = "x = " + "[" * 5_000 + "]" * 5_000
+VAST = '[[level]]\nname = "a"\nprice_usd = "1e999999"\n'
+
+
 def level(*names: str) -> str:
     return "\n".join(LEVEL.format(name=name) for name in names)
 
@@ -48,7 +52,9 @@ def test_a_change_is_taken_up_once_it_has_settled(path: Path) -> None:
     assert names(file.look(at_once=True)) == ["c"], "asked for by a signal"
 
 
-@pytest.mark.parametrize("broken", ["[[level]\n", '[[level]]\nnome = "x"\n', LEVEL + 'channels = ["pager"]'])
+@pytest.mark.parametrize(
+    "broken", ["[[level]\n", '[[level]]\nnome = "x"\n', LEVEL + 'channels = ["pager"]', DEEP, VAST]
+)
 def test_a_broken_file_is_refused_once_and_mended_ones_are_used(path: Path, broken: str) -> None:
     file = WatchlistFile(path, ["console"])
     path.write_text(broken)
@@ -72,6 +78,26 @@ def test_a_file_that_is_gone_is_not_an_empty_list(path: Path) -> None:
     path.unlink()
     assert file.look() is None
     assert isinstance(file.look(), Refused)
+
+
+class Vanishing(type(Path())):
+    """A file that an editor takes away between two looks at it, once."""
+
+    taken = False
+
+    def exists(self) -> bool:
+        if not self.taken:
+            self.taken = True
+            self.rename(self.with_suffix(".backup"))
+        return super().exists()
+
+
+def test_a_file_that_goes_while_it_is_read_is_not_an_empty_list(path: Path) -> None:
+    file = WatchlistFile(Vanishing(path), [])
+    path.write_text(level("a", "b"))
+    assert file.look(at_once=True) is None
+    path.with_suffix(".backup").rename(path)
+    assert names(file.look(at_once=True)) == ["a", "b"]
 
 
 def test_where_there_was_no_file_one_is_taken_up(tmp_path: Path) -> None:
