@@ -143,17 +143,29 @@ class _Courier:
         return Drained(sent)
 
     def _take(self, channel: str) -> Sequence[Claim]:
-        """The next row; or, after an outage, the late rows at the front together."""
+        """The next row; or, after an outage, the late rows that are next, together and in their order."""
         first = self.outbox.claim(channel, self.now(), self.policy.lease_s)
         if not first or not self._late_by(first[0]) or first[0].progress:
             return first
         more = self.outbox.claim(channel, self.now(), self.policy.lease_s, self.policy.collapse_size - 1)
-        late = [claim for claim in more if self._late_by(claim) and not claim.progress]
-        together = [*first, *late] if 1 + len(late) >= self.policy.collapse_from else [*first]
+        late = self._late_ones(more)
+        enough = 1 + len(late) >= self.policy.collapse_from
+        together = sorted((*first, *late), key=lambda claim: claim.row) if enough else [*first]
         for claim in more:
             if claim not in together:
                 self.outbox.put_back([claim.row], "", claim.progress, counted=False)
         return together
+
+    def _late_ones(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Those that may go together; what stays behind keeps back what follows it."""
+        late: list[Claim] = []
+        staying: set[str] = set()
+        for claim in claims:
+            if self._late_by(claim) and not claim.progress and claim.message.thread not in staying:
+                late.append(claim)
+            else:
+                staying.add(claim.message.thread)
+        return late
 
     def _late_by(self, claim: Claim) -> int:
         late = self.now() - claim.created_wall

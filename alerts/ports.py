@@ -157,11 +157,12 @@ class ChannelHealth:
 class Outbox(Protocol):
     """The queue between a tick's transaction and the channels: one row per (message, channel).
 
-    Rows of a channel leave in the order they came in. Every method is one durable transaction.
+    Rows of a channel leave the worst first, then the oldest, but none before an earlier one about the
+    same thing. Every method is one durable transaction.
     """
 
     def claim(self, channel: str, now_wall: float, lease_s: float, limit: int = 1) -> Sequence[Claim]:
-        """The oldest undelivered rows, leased to the caller; at most `limit`."""
+        """The next undelivered rows, oldest first, leased to the caller; at most `limit`."""
         ...
 
     def delivered(

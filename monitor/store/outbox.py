@@ -21,10 +21,8 @@ import msgspec
 
 from alerts.model import Message, Severity
 from alerts.ports import ChannelHealth, Claim, Original
+from monitor.store import claims
 from monitor.store.database import Database
-
-_CLAIM_COLUMNS = "id, channel, message, created_at, attempts, carried_for, receipt"
-_WAITING = "state = 'pending' OR (state = 'sending' AND lease_until <= :now)"
 
 _encode = msgspec.json.encode
 _message = msgspec.json.Decoder(Message)
@@ -115,20 +113,10 @@ class SqliteOutbox:
 
     def claim(self, channel: str, now_wall: float, lease_s: float, limit: int = 1) -> Sequence[Claim]:
         """See `alerts.ports.Outbox`."""
-        parameters = {"channel": channel, "now": now_wall, "lease": now_wall + lease_s, "limit": limit}
-        waiting = f"SELECT 1 FROM outbox WHERE channel = ?2 AND ({_WAITING}) LIMIT 1"
-        if self._db.row(waiting.replace(":now", "?1"), now_wall, channel) is None:
-            return ()  # nothing to write: the usual case, without taking the write lock
-        with self._db.transaction() as connection:
-            rows = connection.execute(
-                "UPDATE outbox SET state = 'sending', lease_until = :lease WHERE id IN ("
-                f"SELECT id FROM outbox WHERE channel = :channel AND ({_WAITING}) ORDER BY id LIMIT :limit)"
-                f" RETURNING {_CLAIM_COLUMNS}",
-                parameters,
-            ).fetchall()
-        claims = [claim for row in sorted(rows) if (claim := self._readable(row, now_wall)) is not None]
+        rows = claims.take(self._db, channel, now_wall, lease_s, limit)
+        found = [claim for row in rows if (claim := self._readable(row, now_wall)) is not None]
         # A row that cannot be read must not stand in the way of those behind it.
-        return tuple(claims) or (self.claim(channel, now_wall, lease_s, limit) if rows else ())
+        return tuple(found) or (self.claim(channel, now_wall, lease_s, limit) if rows else ())
 
     def _readable(self, row: Any, now_wall: float) -> Claim | None:
         try:
@@ -203,7 +191,7 @@ class SqliteOutbox:
     def waiting(self, channel: str, at_least: Severity) -> Sequence[Claim]:
         """See `alerts.ports.Outbox`."""
         rows = self._db.rows(
-            f"SELECT {_CLAIM_COLUMNS} FROM outbox WHERE channel = ? AND severity >= ?"
+            f"SELECT {claims.COLUMNS} FROM outbox WHERE channel = ? AND severity >= ?"
             " AND state IN ('pending', 'sending') ORDER BY id",
             channel,
             int(at_least),

@@ -70,6 +70,31 @@ def test_rows_leave_in_order_once_on_every_channel(db: Database, box: SqliteOutb
     assert states(db) == ["delivered"] * 3
 
 
+def test_the_worst_leaves_first_then_the_oldest(box: SqliteOutbox, clock: Clock) -> None:
+    telegram = Scripted("telegram")
+    severities = [Severity.INFO, Severity.WARNING, Severity.INFO, Severity.CRITICAL, Severity.WARNING]
+    for number, severity in enumerate(severities):
+        box.enqueue(message(f"{severity.name} {number}", severity), ["telegram"], clock())
+    drain(box, [telegram], clock)
+    assert telegram.titles() == ["CRITICAL 3", "WARNING 1", "WARNING 4", "INFO 0", "INFO 2"]
+
+
+def test_what_comes_while_a_backlog_leaves_goes_before_its_rest(
+    db: Database, box: SqliteOutbox, clock: Clock
+) -> None:
+    class Slow(Scripted):
+        def send(self, dispatch: Dispatch) -> Outcome:
+            if len(self.accepted) == 2:
+                store.enqueue(db, message("late news", Severity.CRITICAL), ["telegram"], clock())
+            return super().send(dispatch)
+
+    telegram = Slow("telegram")
+    for name in "abcde":
+        box.enqueue(message(name, Severity.INFO), ["telegram"], clock())
+    drain(box, [telegram], clock)
+    assert telegram.titles() == ["a", "b", "c", "late news", "d", "e"]
+
+
 def test_a_failing_channel_is_left_alone_for_longer_and_longer(box: SqliteOutbox, clock: Clock) -> None:
     telegram = Scripted("telegram")
     telegram.always = DOWN
@@ -126,8 +151,12 @@ def test_a_day_without_telegram(db: Database, box: SqliteOutbox, clock: Clock) -
     telegram.always = None
     drain_for(box, [telegram, email], clock, 1)
     assert len(telegram.accepted) == 2, "24 late messages in two"
-    items = [item.title for dispatch in telegram.accepted for item in dispatch.message.items]
-    assert [title.split(" ", 2)[2] for title in items] == names
+    told = [
+        [item.title.split(" ", 2)[2] for item in dispatch.message.items] for dispatch in telegram.accepted
+    ]
+    assert sorted([*told[0], *told[1]], key=names.index) == names
+    assert told == [sorted(one, key=names.index) for one in told], "each in order"
+    assert set(told[1]).isdisjoint({"hour 0", "hour 6", "hour 12", "hour 18"}), "the worst are in the first"
     assert telegram.accepted[0].message.title.startswith("15 late messages since")
     assert set(states(db)) == {"delivered"}
 
@@ -423,12 +452,12 @@ def test_threads_and_corrections_find_what_they_refer_to(box: SqliteOutbox, cloc
     box.enqueue(replace(message("next"), thread="incident"), ["telegram"], clock())
     box.enqueue(corrected(), ["telegram"], clock())
     drain(box, [telegram], clock)
-    assert telegram.accepted[0].thread_receipt is None
-    assert telegram.accepted[1].thread_receipt == {"message_id": "1"}
-    original = telegram.accepted[2].original
-    assert original is not None
-    assert original.message == first
-    assert telegram.accepted[2].message.transition is Transition.CORRECTED
+    sent, correction, following = telegram.accepted
+    assert sent.thread_receipt is None
+    assert following.thread_receipt == {"message_id": "1"}
+    assert correction.original is not None
+    assert correction.original.message == first
+    assert correction.message.transition is Transition.CORRECTED
 
 
 def test_a_lease_that_ran_out_is_claimed_again(box: SqliteOutbox, clock: Clock) -> None:
@@ -470,6 +499,20 @@ def test_who_has_a_part_of_the_late_ones_does_not_get_it_again(box: SqliteOutbox
     drain(box, [email], clock)
     assert [dict(one.progress) for one in email.accepted if one.message.title == "d"] == [{"accepted": "ann"}]
     assert len(email.accepted) == 2, "the other five together"
+
+
+def test_what_stays_behind_keeps_back_what_follows_it(box: SqliteOutbox, clock: Clock) -> None:
+    """Half of the recipients have the alert: its recovery does not overtake it for the others."""
+    email = Scripted("email")
+    for name in "abcdefg":
+        thread = "whale" if name in "bf" else name
+        box.enqueue(replace(message(name), thread=thread), ["email"], clock())
+    for claim in box.claim("email", clock(), 9, 7):
+        progress = {"accepted": "ann"} if claim.message.key == "b" else {}
+        box.put_back([claim.row], "", progress, counted=True)
+    clock.now += HOUR
+    drain(box, [email], clock)
+    assert [one.message.title[:6] for one in email.accepted] == ["5 late", "b", "f"]
 
 
 def test_progress_survives_being_looked_at(box: SqliteOutbox, clock: Clock) -> None:
