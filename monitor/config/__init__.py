@@ -92,6 +92,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "ETHMON_TOKEN_SECONDS", "300", "block time between two reads of these supplies, in seconds", _DATA
     ),
+    Setting(
+        "ETHMON_POSITION_DAYS",
+        "90",
+        "days of positions at their full rate; older rows of drift go, but for one an hour",
+        _DATA,
+    ),
     Setting("ETHMON_START_BLOCKS", "300", "blocks before the head to read at the very first start", _DATA),
     Setting("TELEGRAM_BOT_TOKEN", "", "from @BotFather", _TELEGRAM, secret=True),
     Setting("TELEGRAM_CHAT_ID", "", "chat that gets alerts and may send commands", _TELEGRAM),
@@ -147,6 +153,7 @@ class Settings:
     deployments: Path | None = None
     tokens: str = "all"
     token_seconds: int = 300
+    position_days: int = 90
     start_blocks: int = 300
     telegram_bot_token: str = ""
     telegram_chat_id: str = ""

@@ -145,6 +145,7 @@ PARSERS: dict[str, Parser] = {
     "ETHMON_DEPLOYMENTS": _path,
     "ETHMON_TOKENS": _choice("all", "listed", "off"),
     "ETHMON_TOKEN_SECONDS": _integer(1, 600),
+    "ETHMON_POSITION_DAYS": _integer(30, 36_500),
     "ETHMON_START_BLOCKS": _integer(0, 100_000),
     "TELEGRAM_TOPIC_ID": _integer(1, 2**53),
     "TELEGRAM_API_URL": _url(*_HTTP),

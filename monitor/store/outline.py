@@ -22,7 +22,7 @@ from monitor.units import UnixTime
 ALL_UP_TO = 3_000
 """So many rows are kept as they are: a week and more."""
 SLICES = 400
-_TIME, _OUTCOME, _PRICE, _LIMIT = 1, 2, 3, 4
+_TIME, _OUTCOME, _PRICE, _LIMIT, _UNTIL = 1, 2, 3, 4, 5
 
 
 class Outline(NamedTuple):
@@ -36,13 +36,13 @@ def outline(db: Database, key: PositionKey, since: UnixTime, before: UnixTime, s
     """The rows of one position from `since` on and earlier than `before`, thinned where they are many."""
     # All columns are of one index: the wide rows themselves are read for what is kept.
     found = db.rows(
-        "SELECT id, block_time, outcome, price_usd, liquidation_usd FROM position WHERE account = ?"
+        "SELECT id, block_time, outcome, price_usd, liquidation_usd, coalesce(seen_until, block_time) FROM position WHERE account = ?"
         " AND protocol = ? AND market = ? AND position_id = ? AND block_time >= ? AND block_time < ?"
         " ORDER BY block_time",
         *(key.account, key.protocol, key.market, key.id, since, before),
     )
-    apart = [(one, two) for one, two in pairwise(found) if two[_TIME] - one[_TIME] > silence_s]
-    silences = [(one[_TIME], two[_TIME]) for one, two in apart]
+    apart = [(one, two) for one, two in pairwise(found) if two[_TIME] - one[_UNTIL] > silence_s]
+    silences = [(one[_UNTIL], two[_TIME]) for one, two in apart]
     if len(found) <= ALL_UP_TO:
         return Outline(_rows(db, (row[0] for row in found)), silences)
     ends = chain.from_iterable(apart)

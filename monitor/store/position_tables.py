@@ -1,7 +1,8 @@
 """Tables of lending positions and prices. One migration; applied by `monitor.store.schema`.
 
 `position_now` holds what the newest block shows, one row a position; `position` is the history,
-a row when something that matters changed and at least every few minutes. Exact integers are
+a row when something that matters changed and at least every few minutes. Rows of drift go after some weeks
+but for one an hour (`monitor.watch.thinning`). Exact integers are
 decimal TEXT (a uint256 does not fit a column); the `*_usd` and `distance` REALs are for display.
 """
 
@@ -105,4 +106,14 @@ def positions_by_time(db: Any) -> None:
     db.execute(
         "CREATE INDEX position_by_time ON position"
         " (account, protocol, market, position_id, block_time, outcome, price_usd, liquidation_usd)"
+    )
+
+
+def positions_seen_until(db: Any) -> None:
+    """How long a row stands for those behind it that were thinned away; the outline reads it from the index."""
+    db.execute("ALTER TABLE position ADD COLUMN seen_until INTEGER")
+    db.execute("DROP INDEX position_by_time")
+    db.execute(
+        "CREATE INDEX position_by_time ON position"
+        " (account, protocol, market, position_id, block_time, outcome, price_usd, liquidation_usd, seen_until)"
     )

@@ -110,10 +110,13 @@ def save_now(db: Database, at: BlockRef, seen: Sequence[Seen], names: dict[Addre
         connection.executemany(_NOW, [row_of(at, one, names.get(one.key.account, "")) for one in seen])
 
 
-def save_history(db: Database, at: BlockRef, seen: Iterable[Seen], names: dict[Address, str]) -> None:
-    """Add these to the history."""
+def save_history(
+    db: Database, at: BlockRef, seen: Iterable[Seen], names: dict[Address, str], *, drifted: bool = False
+) -> None:
+    """Add these to the history. Where they only `drifted`, their legs, terms and remedy are left out."""
     with db.transaction() as connection:
-        connection.executemany(_HISTORY, [row_of(at, one, names.get(one.key.account, "")) for one in seen])
+        rows = [row_of(at, one, names.get(one.key.account, ""), drifted=drifted) for one in seen]
+        connection.executemany(_HISTORY, rows)
 
 
 def save_moves(db: Database, at: BlockRef, key: PositionKey, moves: Sequence[Contribution]) -> None:
@@ -213,8 +216,8 @@ def events_of(db: Database, account: Address | None, limit: int = 100) -> list[t
     )
 
 
-def row_of(at: BlockRef, seen: Seen, name: str) -> tuple[Any, ...]:
-    """A row of `COLUMNS`."""
+def row_of(at: BlockRef, seen: Seen, name: str, *, drifted: bool = False) -> tuple[Any, ...]:
+    """A row of `COLUMNS`; without what the last whole row says well enough where it only `drifted`."""
     place = (at.number, at.timestamp, *_key(seen.key), name)
     if isinstance(seen, Unseen):
         return (*place, "unseen", *[None] * 13, "not proved", "", "", seen.cause, "{}")
@@ -228,7 +231,8 @@ def row_of(at: BlockRef, seen: Seen, name: str) -> tuple[Any, ...]:
         *(_scaled(tick, price.decimals), _scaled(known, price.decimals)),
         distance(seen.outcome, measured_from(seen)),
         *(_scaled_value(seen.collateral_value), _scaled_value(seen.debt_value), seen.drift_per_day),
-        *(seen.proof.state.value, seen.proof.cause, seen.rule, "", detail_of(seen)),
+        *(seen.proof.state.value, seen.proof.cause, seen.rule, ""),
+        _drift_of(seen) if drifted else detail_of(seen),
     )
 
 
@@ -244,6 +248,12 @@ def detail_of(position: Position) -> str:
             "notes": list(position.notes),
         }
     ).decode()
+
+
+def _drift_of(position: Position) -> str:
+    """The lower end of a range moves like a price and has no column; everything else that moves has one."""
+    kept = {"outcome": _outcome(position.outcome)} if isinstance(position.outcome, Range) else {}
+    return msgspec.json.encode(kept).decode()
 
 
 def _leg(leg: Leg) -> Any:

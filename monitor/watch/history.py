@@ -13,13 +13,17 @@ from monitor.lending.outcome import liquidation_tick
 from monitor.lending.position import EventKind, Position, PositionKey, Proof, Unseen
 from monitor.store import positions
 from monitor.store.database import Database
-from monitor.units import Address, BlockNumber, UnixTime
+from monitor.units import SECONDS_PER_DAY, Address, BlockNumber, UnixTime
 from monitor.watch.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
 SAMPLE_EVERY_S = 300
 """A position that only drifts gets a row this often (block time)."""
+UNSEEN_AFTER_S = 3 * SAMPLE_EVERY_S
+"""A position that is seen has a row more often than this; a longer silence is a hole."""
+WHOLE_EVERY_S = SECONDS_PER_DAY
+"""A row of drift is written without its legs, terms and remedy, but for one in so many seconds."""
 NOTICEABLE = 1_000
 """A change of one part in this of any amount is more than interest between two rows."""
 PRICE_MOVE = 500
@@ -32,6 +36,8 @@ _KEPT = 8
 class _Row:
     position: Position
     time: UnixTime
+    whole_at: UnixTime
+    """When the last row with its legs was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,12 @@ class PositionHistory:
     def is_due(self, at: BlockRef, position: Position) -> bool:
         """Whether `position` is worth a row, and so a proof."""
         row = self._rows.get(position.key)
-        return row is None or at.timestamp - row.time >= SAMPLE_EVERY_S or _differs(row.position, position)
+        return (
+            row is None
+            or at.timestamp - row.time >= SAMPLE_EVERY_S
+            or _changed(row.position, position)
+            or _price_moved(row.position, position)
+        )
 
     def forget_above(self, number: int) -> None:
         """After a rollback rows may be gone: begin anew. Moves go on from the last row that is left."""
@@ -77,9 +88,22 @@ class PositionHistory:
         for one in snapshot.seen:
             if isinstance(one, Unseen) or not (one.key in touched or self.is_due(snapshot.at, one)):
                 continue
-            positions.save_history(db, snapshot.at, [one], names)
+            whole_at = self._whole_at(snapshot.at, one, touched=one.key in touched)
+            positions.save_history(db, snapshot.at, [one], names, drifted=whole_at != snapshot.at.timestamp)
             self._save_moves(db, snapshot.at, one, liquidated=one.key in liquidated)
-            self._rows[one.key] = _Row(one, snapshot.at.timestamp)
+            self._rows[one.key] = _Row(one, snapshot.at.timestamp, whole_at)
+
+    def _whole_at(self, at: BlockRef, one: Position, *, touched: bool) -> UnixTime:
+        """When its legs were last written, once this row is."""
+        row = self._rows.get(one.key)
+        if (
+            row is None
+            or touched
+            or _changed(row.position, one)
+            or at.timestamp - row.whole_at >= WHOLE_EVERY_S
+        ):
+            return at.timestamp
+        return row.whole_at
 
     def _save_moves(self, db: Database, at: BlockRef, one: Position, *, liquidated: bool) -> None:
         """Since it last had a price: while it is liquidatable there is none to move."""
@@ -91,17 +115,26 @@ class PositionHistory:
         self._priced[one.key] = [*rows[1 - _KEPT :], _Priced(one, at.number)]
 
 
-def _differs(before: Position, after: Position) -> bool:
-    """Whether more than interest happened: another class, proof or price, other tokens, noticeable amounts."""
+def legs_differ(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]]) -> bool:
+    """Whether more than interest happened to these tokens and amounts: other tokens, or noticeable amounts."""
+    if [token for token, _ in before] != [token for token, _ in after]:
+        return True
+    return any(abs(now - was) * NOTICEABLE > was for (_, was), (_, now) in zip(before, after, strict=True))
+
+
+def _changed(before: Position, after: Position) -> bool:
+    """Whether more than drift happened: another class or proof, other legs."""
     if type(before.outcome) is not type(after.outcome) or before.proof.state is not after.proof.state:
         return True
-    if abs(after.price.answer - before.price.answer) * PRICE_MOVE > before.price.answer:
-        return True
-    old = [(leg.token, leg.amount) for leg in (*before.collaterals, *before.debts)]
-    new = [(leg.token, leg.amount) for leg in (*after.collaterals, *after.debts)]
-    if [token for token, _ in old] != [token for token, _ in new]:
-        return True
-    return any(abs(now - was) * NOTICEABLE > was for (_, was), (_, now) in zip(old, new, strict=True))
+    return legs_differ(_amounts(before), _amounts(after))
+
+
+def _price_moved(before: Position, after: Position) -> bool:
+    return abs(after.price.answer - before.price.answer) * PRICE_MOVE > before.price.answer
+
+
+def _amounts(position: Position) -> Sequence[tuple[str, int]]:
+    return [(leg.token, leg.amount) for leg in (*position.collaterals, *position.debts)]
 
 
 def _moves(before: Position, after: Position, *, liquidated: bool) -> Sequence[Contribution]:

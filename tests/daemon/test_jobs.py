@@ -21,6 +21,7 @@ from monitor.units import SECONDS_PER_DAY, UnixTime
 from tests.support.clock import ManualClock
 from tests.support.databases import block, new_database
 from tests.support.http_end import HttpEnd
+from tests.support.position_rows import save_track
 
 HEAD = block(1_000)
 
@@ -87,3 +88,18 @@ def test_one_digest_a_day(day: Day) -> None:
     midnight = UnixTime(day.clock.now() - day.clock.now() % SECONDS_PER_DAY)
     keys = [digest(day.db, UnixTime(midnight + second)).key for second in (0, 86_399, 86_400)]
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_old_positions_are_thinned_by_the_setting(day: Day) -> None:
+    """Counted from the newest block: a daemon that was off for a year finds its last days whole."""
+    save_track(day.db, name="Whale", prices=[2_000] * 40, every=1)
+    begin = block(1)
+    ledger.append(day.db, (begin,), begin.ref.timestamp)
+    far = block(1 + day.jobs.settings.position_days * SECONDS_PER_DAY // 12)
+    ledger.append(day.db, (far,), far.ref.timestamp)
+    day.jobs.thin_positions()
+    assert day.db.row("SELECT count(*) FROM position") == (40,), "the day is not over by then"
+    later = block(far.ref.number + SECONDS_PER_DAY // 12)
+    ledger.append(day.db, (later,), later.ref.timestamp)
+    day.jobs.thin_positions()
+    assert day.db.row("SELECT count(*), max(seen_until) FROM position") == (2, block(39).ref.timestamp)

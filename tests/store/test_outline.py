@@ -68,7 +68,7 @@ def test_one_index_answers_for_all_rows(db: Database) -> None:
     db.connection.set_trace_callback(asked.append)
     outlines.outline(db, KEY, START, END, SILENCE_S)
     db.connection.set_trace_callback(None)
-    scan = next(sql for sql in asked if "liquidation_usd FROM position" in sql)
+    scan = next(sql for sql in asked if "price_usd, liquidation_usd, coalesce" in sql)
     plan = " ".join(row[3] for row in db.rows(f"EXPLAIN QUERY PLAN {scan}"))
     assert "COVERING INDEX position_by_time" in plan
     assert "TEMP B-TREE" not in plan

@@ -19,11 +19,9 @@ from monitor.store.positions import StoredPosition
 from monitor.supply import frames
 from monitor.supply.forks import CHAINS
 from monitor.units import SECONDS_PER_DAY, Address, UnixTime
-from monitor.watch.history import SAMPLE_EVERY_S
+from monitor.watch.history import UNSEEN_AFTER_S
 
 SPAN_S = 7 * SECONDS_PER_DAY
-UNSEEN_AFTER_S = 3 * SAMPLE_EVERY_S
-"""A position that is seen has a row more often than this; a longer silence is a hole."""
 
 
 class Point(NamedTuple):

@@ -27,6 +27,10 @@ _POSITION = {
     "proof": "proved: the contract itself, asked on both sides of the price, agrees",
     "rule": "how the protocol rounds, as found by asking it",
 }
+_HISTORY = {
+    "detail": "legs, terms and remedy; empty where the position only drifted since the last row that has them",
+    "seen_until": "of old rows: until when it was seen and only drifted, in rows that were thinned away",
+}
 _SUMS = {
     "start": "first second of the period, UTC",
     "burn_gwei": "whole gwei; burn_rem_wei is the rest below 10^9 wei: sum both",
@@ -62,7 +66,7 @@ TABLES = {
     ),
     "position": Table(
         "The history of positions: a row when something that matters changed, and every few minutes.",
-        newest_first="id", columns=_POSITION, label="name",
+        newest_first="id", columns=_POSITION | _HISTORY, label="name",
     ),
     "position_move": Table(
         "Why liquidation prices moved.", ("cause", "protocol"), "id",
