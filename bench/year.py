@@ -4,8 +4,8 @@
     hour, deposits and payouts, three price feeds, a hundred watched positions, and what was told.
 
 Positions have a row every five minutes, as the daemon samples them: ten of them all year, ninety in
-the last month, because a year of a hundred is ten million rows and 12 GB. Every row follows from its
-number: two runs write the same file.
+the last month. What is older than the daemon keeps whole is thinned, as it would be. Every row follows
+from its number: two runs write the same file.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from alerts.model import BlockStamp, Fact, Reading, Rule
 from alerts.rules import parse_rules
 from bench.report import CACHE
+from monitor.config import Settings
 from monitor.domain import Block, BlockRef, BlockRow, BurnRule, FeedPrice, Gap, GapKind
 from monitor.lending.attribution import Contribution
 from monitor.lending.outcome import AlreadyLiquidatable, Cluster, LiquidatableBelow
@@ -54,6 +55,7 @@ from monitor.store.database import Database, Synchronous, open_writer
 from monitor.store.positions import EventAt
 from monitor.supply.issuance import ConsensusTotal, Measured
 from monitor.units import (
+    SECONDS_PER_DAY,
     TICKS_PER_USD,
     WAD,
     Address,
@@ -67,6 +69,7 @@ from monitor.units import (
     Wad,
     Wei,
 )
+from monitor.watch.thinning import thin
 
 FIRST = 23_000_000
 FIRST_TIME = 1_754_000_400
@@ -89,7 +92,8 @@ def year_file(blocks: int) -> Path:
     folder, kind = CACHE / "bench-year", f"year-{FORMAT}-"
     path = folder / f"{kind}{blocks}.db"
     if path.exists():
-        open_writer(path).close()  # migrates it where it is due, as `ethmon run` would
+        with open_writer(path) as db:  # migrates it where it is due, as `ethmon run` would
+            _thin(db)
         return path
     folder.mkdir(parents=True, exist_ok=True)
     building = folder / "building.db"
@@ -98,9 +102,18 @@ def year_file(blocks: int) -> Path:
             old.unlink()
     with open_writer(building, synchronous=Synchronous.NORMAL) as db:
         _build(db, blocks)
+        _thin(db)
         maintenance.checkpoint(db)
     building.rename(path)
     return path
+
+
+def _thin(db: Database) -> None:
+    head = ledger.cursor(db)
+    while head is not None and thin(
+        db, UnixTime(head.timestamp - Settings().position_days * SECONDS_PER_DAY)
+    ):
+        pass
 
 
 def _build(db: Database, blocks: int) -> None:
@@ -242,7 +255,7 @@ def _watched(db: Database, count: int, hour: int, at: BlockRef) -> None:
             number=BlockNumber(at.number - 25 * step), timestamp=UnixTime(at.timestamp - 300 * step)
         )
         seen = [_position(index, place) for index in range(count)]
-        positions.save_history(db, place, seen, names)
+        positions.save_history(db, place, seen, names, drifted=bool(step or hour % 24))
     positions.save_now(db, at, [_position(index, at) for index in range(count)], names)
     for index in range(hour % 5, count, 5):
         tick = _limit(index)
