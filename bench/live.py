@@ -33,7 +33,7 @@ def run(options: Options) -> Iterator[Row]:
     now = UnixTime(head.timestamp + 5)
     looking = _look(database, now, rounds)
     yield Row("a look at a new head", looking, "ms", note="CPU, a hundred positions")
-    with BoardReader(database, Wishes()) as reader:
+    with BoardReader(database, Wishes) as reader:
         board = reader.look(now)
         yield Row("a look when nothing was written", _cpu(lambda: reader.look(now), rounds), "ms")
     for width, height in SIZES:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli import App
-from monitor.cli.output import as_json, console
+from monitor.cli.output import as_json, console, show
 from monitor.errors import EthmonError, UsageError
 from monitor.units import UnixTime
 
@@ -58,22 +60,29 @@ def status(app: App, watch: bool, every: float, as_object: bool, picture: Path |
         elif as_object or not _has_screen():
             _repeat(reader, every, as_object=as_object)
         else:
-            from monitor.cli.board.screen import watch as show
+            from monitor.cli.board.screen import watch as watch_on
 
-            show(console(), reader.look, every)
+            watch_on(console(), reader.look, every)
 
 
-def _wishes(app: App) -> Wishes:
-    """Alert levels only give colours: a watchlist that was broken since the start costs no status."""
+def _wishes(app: App) -> Callable[[], Wishes]:
+    """Alert levels only give colours: a broken watchlist costs no status, and an edited one is taken up."""
+    from monitor.reload import WatchlistFile
     from monitor.reports.board.content import Wishes
-    from monitor.watchlist import load_watchlist
+    from monitor.watchlist import Watchlist, load_watchlist
 
-    settings = app.settings
-    try:
-        found = load_watchlist(settings.watchlist)
-    except EthmonError:
-        return Wishes(settings.stake)
-    return Wishes(settings.stake, found.rules, len(found.wallets))
+    stake, file = app.settings.stake, WatchlistFile(app.settings.watchlist, ())
+    known: Watchlist | None = None
+    with suppress(EthmonError):
+        known = load_watchlist(app.settings.watchlist)
+
+    def now() -> Wishes:
+        nonlocal known
+        found = file.look()
+        known = found if isinstance(found, Watchlist) else known
+        return Wishes(stake) if known is None else Wishes(stake, known.rules, len(known.wallets))
+
+    return now
 
 
 def _has_screen() -> bool:
@@ -99,7 +108,7 @@ def _print(board: Board, *, as_object: bool, again: bool = False) -> None:
         found = record(board, now)
         click.echo(json.dumps(found, ensure_ascii=False) if again else as_json(found))
         return
-    console().print(render(board, now))
+    show(render(board, now))
     if again:
         click.echo()
 

@@ -49,7 +49,7 @@ FIGURE = re.compile(r"\d")
 
 def board_of(path: Path, now: UnixTime = NOW) -> Board:
     found = watchlist()
-    with BoardReader(path, Wishes(None, found.rules, len(found.wallets))) as reader:
+    with BoardReader(path, lambda: Wishes(None, found.rules, len(found.wallets))) as reader:
         return reader.look(now)
 
 
@@ -231,7 +231,7 @@ def test_positions_that_were_not_read_again_say_of_which_block_they_are(tmp_path
 
 def test_an_empty_database_and_nobody_watched(tmp_path: Path) -> None:
     new_database(tmp_path / "ethmon.db").close()
-    with BoardReader(tmp_path / "ethmon.db", Wishes()) as reader:
+    with BoardReader(tmp_path / "ethmon.db", Wishes) as reader:
         empty = reader.look(NOW)
     for width, height in SIZES:
         assert len(draw(empty, NOW, width, height)) <= height

@@ -16,7 +16,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from monitor.store.database import open_beside, open_writer
 from monitor.store.lock import FileLock, holder
 from monitor.units import UnixTime
 from tests.support.busy_database import HEAD, NOW, fill
-from tests.support.commands import ROOT, ethmon, started
+from tests.support.commands import ROOT, ethmon, eventually, started
 from tests.support.databases import block
 
 _OWNING_ITS_TERMINAL = "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); from monitor.__main__ import main; main()"
@@ -91,7 +91,7 @@ class Terminal:
 
 
 @contextmanager
-def terminal(folder: Path, *arguments: str, **environment: str) -> Iterator[Terminal]:
+def terminal(folder: Path, *arguments: str, **environment: str) -> Generator[Terminal]:
     """`ethmon` with arguments on an 80x24 terminal."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
@@ -172,6 +172,29 @@ def test_in_a_pipe_it_prints_again_and_again(path: Path) -> None:
     assert [json.loads(line)["head"]["number"] for line in lines[:2]] == [HEAD, HEAD]
 
 
+def test_an_edited_watchlist_colours_the_positions(path: Path) -> None:
+    """As the daemon takes it up, so does who looks at it."""
+
+    def levels() -> dict[str, str | None]:
+        whole, _, _ = (path.parent / "stderr.log").read_text().rpartition("\n")
+        newest = whole.splitlines()[-1] if whole else '{"positions": []}'
+        return {one["name"]: one["alert_level"] for one in json.loads(newest)["positions"]}
+
+    number = iter(range(HEAD + 1, HEAD + 1_000))
+
+    def is_coloured() -> bool:
+        with open_beside(path) as db:
+            ledger.append(db, [block(next(number))], NOW)
+        return levels()["Soft"] is not None
+
+    with started(path.parent, "status", "--watch", "--every", "0.2", "--json"):
+        eventually(lambda: "Soft" in levels())
+        assert levels()["Soft"] is None
+        wallet = f'[[wallet]]\nname = "Soft"\naddress = "0x{"00" * 20}"\nalert_at = ["99%"]\n'
+        (path.parent / "watchlist.toml").write_text(wallet)
+        eventually(is_coloured)
+
+
 def test_without_a_database_a_pipe_gets_the_error() -> None:
     done = ethmon(ROOT / "docs", "--db", "none.db", "status", "--watch")
     assert done.returncode == 1
@@ -179,7 +202,7 @@ def test_without_a_database_a_pipe_gets_the_error() -> None:
 
 
 def test_the_reader_reads_again_only_when_something_was_written(path: Path) -> None:
-    with BoardReader(path, Wishes()) as reader:
+    with BoardReader(path, Wishes) as reader:
         first = reader.look(NOW)
         assert reader.look(UnixTime(NOW + 1)).read_at == first.read_at
         with open_beside(path) as db:
@@ -192,7 +215,7 @@ def test_the_reader_reads_again_only_when_something_was_written(path: Path) -> N
 
 
 def test_the_reader_notices_that_the_daemon_came_and_went(path: Path) -> None:
-    with BoardReader(path, Wishes()) as reader:
+    with BoardReader(path, Wishes) as reader:
         assert reader.look(NOW).status.daemon_pid is None
         lock = FileLock(path)
         assert reader.look(NOW).status.daemon_pid == str(os.getpid())
@@ -218,7 +241,7 @@ def test_who_only_looks_keeps_no_daemon_from_starting(path: Path) -> None:
 
 
 def test_the_reader_follows_a_file_that_was_put_in_the_place(path: Path, template: Path) -> None:
-    with BoardReader(path, Wishes()) as reader:
+    with BoardReader(path, Wishes) as reader:
         reader.look(NOW)
         other = Path(shutil.copy(template, path.with_name("other.db")))
         with open_beside(other) as db:
@@ -232,7 +255,7 @@ def test_the_reader_follows_a_file_that_was_put_in_the_place(path: Path, templat
 
 
 def test_the_reader_never_keeps_the_log_from_being_cut(path: Path) -> None:
-    with BoardReader(path, Wishes()) as reader, open_writer(path) as db:
+    with BoardReader(path, Wishes) as reader, open_writer(path) as db:
         reader.look(NOW)
         ledger.append(db, [block(HEAD + 1)], NOW)
         reader.look(NOW)
@@ -240,19 +263,19 @@ def test_the_reader_never_keeps_the_log_from_being_cut(path: Path) -> None:
 
 
 def test_an_older_schema_and_a_foreign_file_are_named(path: Path) -> None:
-    with BoardReader(path, Wishes()) as reader:
+    with BoardReader(path, Wishes) as reader:
         reader.look(NOW)
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 1")
     connection.close()
     with (
         pytest.raises(StoreError, match="Start `ethmon run` once to migrate it"),
-        BoardReader(path, Wishes()) as reader,
+        BoardReader(path, Wishes) as reader,
     ):
         reader.look(NOW)
     path.write_bytes(b"no database" * 1_000)
     with (
         pytest.raises(StoreError, match="not a sound ethmon database"),
-        BoardReader(path, Wishes()) as reader,
+        BoardReader(path, Wishes) as reader,
     ):
         reader.look(NOW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,7 @@ AGAIN_AFTER_S = 30
 class BoardReader:
     """One read-only connection that holds no transaction between looks, so that the log can be cut."""
 
-    def __init__(self, path: Path, wishes: Wishes) -> None:
+    def __init__(self, path: Path, wishes: Callable[[], Wishes]) -> None:
         self._path = path
         self._wishes = wishes
         self._db: Database | None = None
@@ -57,7 +58,7 @@ class BoardReader:
         last = self._last
         if last is not None and version == self._version and 0 <= now - last.read_at < AGAIN_AFTER_S:
             return replace(last, status=replace(last.status, daemon_pid=lock.holder(self._path)))
-        self._last, self._version = gather(db, now, self._wishes, self._kept), version
+        self._last, self._version = gather(db, now, self._wishes(), self._kept), version
         return self._last
 
     def _open(self) -> Database:
