@@ -45,6 +45,7 @@ def restore(app: App, source: Path, replace: bool) -> None:
 
     Refused while a daemon or another program has the database open, and when the backup does not
     pass the audit. A backup of an older version is migrated. The daemon goes on from its head.
+    Messages that waited in it are not sent: they may have been since. One message says which.
     """
     from monitor.store.copies import restore as put_back
     from monitor.units import UnixTime
@@ -52,3 +53,7 @@ def restore(app: App, source: Path, replace: bool) -> None:
     done = put_back(source, app.settings.db, UnixTime(int(time.time())), replace=replace)
     head = "no block" if done.head is None else f"blocks to {done.head:,}"
     click.echo(f"{app.settings.db}: {head}" + (f"; before: {done.kept}" if done.kept else ""))
+    if done.unsent:
+        click.echo(
+            f"{done.unsent} messages that waited in it are not sent: `ethmon outbox list --state dropped`"
+        )

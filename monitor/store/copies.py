@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from monitor.errors import StoreBusy, StoreDamaged, StoreError
-from monitor.store import ledger, maintenance
+from monitor.store import ledger, maintenance, withdrawn
 from monitor.store.database import open_any_version, open_writer
 from monitor.store.lock import FileLock
 from monitor.units import BlockNumber, UnixTime
@@ -20,6 +20,8 @@ class Restored(NamedTuple):
 
     head: BlockNumber | None
     kept: Path | None
+    unsent: int = 0
+    """Messages that waited in the backup, and will not be sent."""
 
 
 def save(source: Path, target: Path, *, audit: bool = True) -> None:
@@ -54,7 +56,7 @@ def restore(source: Path, target: Path, at: UnixTime, *, replace: bool = False) 
     try:
         with open_any_version(source) as backup:
             maintenance.backup(backup, partial)
-        head = _prove(partial, source)
+        head, unsent = _prove(partial, source, at)
         kept = _set_aside(target, at)
         partial.replace(target)
         _sync_folder(target.parent)
@@ -63,7 +65,7 @@ def restore(source: Path, target: Path, at: UnixTime, *, replace: bool = False) 
     finally:
         _remove(partial)
         lock.release()
-    return Restored(head, kept)
+    return Restored(head, kept, unsent)
 
 
 def _check(source: Path, target: Path, *, replace: bool) -> None:
@@ -75,12 +77,13 @@ def _check(source: Path, target: Path, *, replace: bool) -> None:
         raise StoreError(f"ETHMON_DB: {target} exists. With --replace it is set aside and kept.")
 
 
-def _prove(copy: Path, named: Path) -> BlockNumber | None:
+def _prove(copy: Path, named: Path, at: UnixTime) -> tuple[BlockNumber | None, int]:
     with open_writer(copy) as db:  # migrates
         problems = maintenance.integrity_problems(db)
+        _refuse(problems, named)
         head = ledger.cursor(db)
-    _refuse(problems, named)
-    return head.number if head else None
+        unsent = withdrawn.withdraw(db, at)
+    return head.number if head else None, unsent
 
 
 def _refuse(problems: tuple[str, ...], of: Path) -> None:

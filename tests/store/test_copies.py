@@ -8,11 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from alerts.compose import notice
+from alerts.delivery import drain
+from alerts.model import Severity
+from alerts.ports import ChannelHealth
+from alerts.wording import moment
 from monitor.errors import StoreBusy, StoreDamaged, StoreError
-from monitor.store import copies, ledger, maintenance
+from monitor.store import copies, ledger, maintenance, outbox, withdrawn
 from monitor.store.database import Database, open_reader, open_writer
+from monitor.store.outbox import SqliteOutbox
 from monitor.store.schema import MIGRATIONS, VERSION
 from monitor.units import UnixTime
+from tests.support.alert_doubles import Clock, Scripted
 from tests.support.commands import ethmon
 from tests.support.databases import chain, new_database
 
@@ -52,7 +59,7 @@ def test_what_was_there_is_kept_whole(db: Database, saved: Path) -> None:
     path = db.path
     db.close()
     done = copies.restore(saved, path, AT, replace=True)
-    assert done == (99, path.with_name(f"ethmon.db.before-{AT}"))
+    assert done == (99, path.with_name(f"ethmon.db.before-{AT}"), 0)
     assert (blocks(path), blocks(path.with_name(f"ethmon.db.before-{AT}"))) == (100, 200)
     names = {item.name for item in path.parent.iterdir()}
     assert names - {"ethmon.db-wal", "ethmon.db-shm"} <= {
@@ -114,7 +121,7 @@ def test_an_older_schema_is_saved_as_it_is_and_migrated_when_restored(tmp_path: 
     old, copy, new = (tmp_path / name for name in ("old.db", "copy.db", "new.db"))
     migrate(old, MIGRATIONS[:-1])
     copies.save(old, copy)
-    assert copies.restore(copy, new, AT) == (None, None)
+    assert copies.restore(copy, new, AT) == (None, None, 0)
     with open_reader(new) as db:
         assert db.row("PRAGMA user_version")[0] == VERSION
 
@@ -132,3 +139,43 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     done = ethmon(tmp_path, "--db", "second.db", "restore", "--from", copy)
     assert done.stdout == "second.db: blocks to 99\n"
     assert blocks(tmp_path / "second.db") == 100
+
+
+def test_messages_that_waited_in_the_backup_are_named_and_not_sent(db: Database, tmp_path: Path) -> None:
+    """They may have left since: an alarm of days ago is a false one, and a silent loss is no better."""
+    path, long_ago = db.path, AT - 5 * 86_400
+    box = SqliteOutbox(db)
+    for name in ("sent", "under way", "waits"):
+        box.enqueue(notice(name, name, "", Severity.CRITICAL, long_ago), ["telegram", "email"], long_ago)
+    (sent,) = box.claim("telegram", long_ago, 60)
+    box.delivered([sent.row], long_ago, {})
+    box.claim("telegram", long_ago, 60)
+    box.set_health(ChannelHealth("telegram", failing_since=long_ago, failures=9))
+    with db.transaction() as connection:
+        connection.execute(
+            "INSERT INTO outbox (message_key, channel, severity, thread, message, created_at)"
+            " VALUES ('of another version', 'email', 2, '', '{}', 0)"
+        )
+    copies.save(path, tmp_path / "copy.db")
+    db.close()
+    assert copies.restore(tmp_path / "copy.db", path, AT, replace=True).unsent == 6
+    telegram, email = Scripted("telegram"), Scripted("email")
+    with open_writer(path) as again:
+        drain(SqliteOutbox(again), [telegram, email], Clock(AT))
+        rows = outbox.list_rows(again, ["dropped"])
+    assert {(row.title, row.last_error) for row in rows if row.title} == {(name, withdrawn.WHY) for name in ("sent", "under way", "waits")}  # fmt: skip
+    for channel in (telegram, email):
+        (told,) = channel.accepted
+        assert "3 messages that waited in it are not sent" in told.message.title
+        assert told.message.severity is Severity.INFO, "no sound at three in the morning"
+        assert [item.title[12:] for item in told.message.items] == ["sent", "under way", "waits"]
+        assert moment(long_ago)[5:16] in told.message.items[0].title
+        assert told.late_by_s == 0
+
+
+def test_a_backup_in_which_nothing_waited_says_nothing(db: Database, saved: Path) -> None:
+    path = db.path
+    db.close()
+    copies.restore(saved, path, AT, replace=True)
+    with open_reader(path) as again:
+        assert outbox.list_rows(again) == []
