@@ -88,80 +88,88 @@ def _stacked(unit: str, form: str) -> Spec:
 
 def supply() -> dict[str, Spec]:
     """Issuance against burn. The figures come from our own code, because issuance may be an interval."""
-    return {
-        "net-so-far": chart(
-            "Net change of supply since the start of the frame, ETH",
-            "",
-            {
-                "layer": [
-                    {
-                        "transform": [{"filter": "datum.asked"}],
-                        "mark": {"type": "area", "color": "$net", "opacity": 0.25},
-                        "encoding": {
-                            "x": time_axis("until"),
-                            "y": amount("so_far_low", "ETH"),
-                            "y2": {"field": "so_far_high"},
-                        },
+    return {"net-so-far": _so_far(), "sides": _both_sides(), "issuance": _between_samples()}
+
+
+def _so_far() -> Spec:
+    return chart(
+        "Net change of supply since the start of the frame, ETH",
+        "",
+        {
+            "layer": [
+                {
+                    "transform": [{"filter": "datum.asked"}],
+                    "mark": {"type": "area", "color": "$net", "opacity": 0.25},
+                    "encoding": {
+                        "x": time_axis("until"),
+                        "y": amount("so_far_low", "ETH"),
+                        "y2": {"field": "so_far_high"},
                     },
-                    {
-                        "transform": [{"filter": "datum.asked"}],
-                        "mark": {"type": "line", "color": "$net"},
-                        "encoding": {
-                            "x": time_axis("until"),
-                            "y": amount("so_far", "ETH"),
-                            "tooltip": tips(
-                                ("until", "until", "time"), ("so_far", "net change, ETH", ",.2f"),
-                                ("so_far_low", "at least", ",.2f"), ("so_far_high", "at most", ",.2f"),
-                            ),
-                        },
-                    },
-                    {"mark": {"type": "rule", "color": "$faint"}, "encoding": {"y": {"datum": 0}}},
-                ]
-            },
-            source="supply",
-            note="A line with the band of its interval. It ends where blocks are missing: after that the sum is not known.",
-        ),
-        "sides": chart(
-            "Issued (up) against burned (down), ETH",
-            "",
-            {
-                "layer": [
-                    _side("burned", "$burn"),
-                    _side("issued", "$issued"),
-                    {
-                        "mark": {"type": "rule", "color": "$ink", "opacity": 0.55},
-                        "encoding": {
-                            "x": time_axis("middle"),
-                            "y": amount("issued_low", "ETH"),
-                            "y2": {"field": "issued_high"},
-                        },
-                    },
-                    {
-                        "mark": {"type": "circle", "color": "$net", "size": 46, "opacity": 1, "stroke": "$ground", "strokeWidth": 1},
-                        "encoding": {"x": time_axis("middle"), "y": amount("net", "ETH"), "tooltip": _SUPPLY_TIPS},
-                    },
-                ]
-            },
-            source="supply",
-            legend={"issued": "$issued", "burned": "$burn", "net": "$net"},
-        ),
-        "issuance": chart(
-            "ETH issued between samples of the consensus layer, per day",
-            f"SELECT {utc('timestamp')} AS time, issued_gwei / 1e9 * 86400.0 / nullif(timestamp - lag(timestamp)"
-            " OVER (ORDER BY slot), 0) AS eth FROM (SELECT * FROM issuance_sample WHERE timestamp >="
-            f" (SELECT max(timestamp) FROM issuance_sample) - {DAYS} * 86400 ORDER BY slot DESC LIMIT 4500) ORDER BY slot",
-            {
-                "height": 160,
-                "mark": {"type": "line", "color": "$issued", "interpolate": "step-before"},
-                "encoding": {
-                    "x": time_axis(),
-                    "y": amount("eth", "ETH a day", scale={"zero": False}),
-                    "tooltip": tips(("time", "sample", "time"), ("eth", "ETH a day", ",.1f")),
                 },
+                {
+                    "transform": [{"filter": "datum.asked"}],
+                    "mark": {"type": "line", "color": "$net"},
+                    "encoding": {
+                        "x": time_axis("until"),
+                        "y": amount("so_far", "ETH"),
+                        "tooltip": tips(
+                            ("until", "until", "time"), ("so_far", "net change, ETH", ",.2f"),
+                            ("so_far_low", "at least", ",.2f"), ("so_far_high", "at most", ",.2f"),
+                        ),
+                    },
+                },
+                {"mark": {"type": "rule", "color": "$faint"}, "encoding": {"y": {"datum": 0}}},
+            ]
+        },
+        source="supply",
+        note="A line with the band of its interval. It ends where blocks are missing: after that the sum is not known.",
+    )  # fmt: skip
+
+
+def _both_sides() -> Spec:
+    return chart(
+        "Issued (up) against burned (down), ETH",
+        "",
+        {
+            "layer": [
+                _side("burned", "$burn"),
+                _side("issued", "$issued"),
+                {
+                    "mark": {"type": "rule", "color": "$ink", "opacity": 0.55},
+                    "encoding": {
+                        "x": time_axis("middle"),
+                        "y": amount("issued_low", "ETH"),
+                        "y2": {"field": "issued_high"},
+                    },
+                },
+                {
+                    "mark": {"type": "circle", "color": "$net", "size": 46, "opacity": 1, "stroke": "$ground", "strokeWidth": 1},
+                    "encoding": {"x": time_axis("middle"), "y": amount("net", "ETH"), "tooltip": _SUPPLY_TIPS},
+                },
+            ]
+        },
+        source="supply",
+        legend={"issued": "$issued", "burned": "$burn", "net": "$net"},
+    )  # fmt: skip
+
+
+def _between_samples() -> Spec:
+    return chart(
+        "ETH issued between samples of the consensus layer, per day",
+        f"SELECT {utc('timestamp')} AS time, issued_gwei / 1e9 * 86400.0 / nullif(timestamp - lag(timestamp)"
+        " OVER (ORDER BY slot), 0) AS eth FROM (SELECT * FROM issuance_sample WHERE timestamp >="
+        f" (SELECT max(timestamp) FROM issuance_sample) - {DAYS} * 86400 ORDER BY slot DESC LIMIT 4500) ORDER BY slot",
+        {
+            "height": 160,
+            "mark": {"type": "line", "color": "$issued", "interpolate": "step-before"},
+            "encoding": {
+                "x": time_axis(),
+                "y": amount("eth", "ETH a day", scale={"zero": False}),
+                "tooltip": tips(("time", "sample", "time"), ("eth", "ETH a day", ",.1f")),
             },
-            empty="No samples: set BEACON_URLS and `ethmon run` measures issuance instead of estimating it.",
-        ),
-    }  # fmt: skip
+        },
+        empty="No samples: set BEACON_URLS and `ethmon run` measures issuance instead of estimating it.",
+    )  # fmt: skip
 
 
 _SUPPLY_TIPS = tips(

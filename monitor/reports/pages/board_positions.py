@@ -170,63 +170,71 @@ def _now_rule() -> Spec:
 def alerts() -> dict[str, Spec]:
     """What was said, when, and what could not be seen."""
     recent = f"at_time >= (SELECT max(at_time) FROM alert) - {DAYS} * 86400"
-    return {
-        "alerts-day": chart(
-            "Alerts per day, by severity",
-            f"SELECT at_time / 86400 * 86400000 AS time, {_SEVERITY} AS severity, count(*) AS alerts FROM alert WHERE {recent} GROUP BY 1, 2",
-            {
-                "height": 160,
-                "mark": "bar",
-                "encoding": {
-                    "x": time_axis(timeUnit="utcyearmonthdate"),
-                    "y": amount("alerts", "alerts", "~d"),
-                    "color": kinds("severity", _SEVERITIES),
-                    "tooltip": [
-                        {"field": "time", "type": "temporal", "timeUnit": "utcyearmonthdate", "format": "%Y-%m-%d", "title": "day"},
-                        *tips(("severity", "severity", ""), ("alerts", "alerts", "")),
-                    ],
-                },
+    return {"alerts-day": _told_per_day(recent), "timeline": _timeline(recent), "gaps": _gaps()}
+
+
+def _told_per_day(recent: str) -> Spec:
+    return chart(
+        "Alerts per day, by severity",
+        f"SELECT at_time / 86400 * 86400000 AS time, {_SEVERITY} AS severity, count(*) AS alerts FROM alert WHERE {recent} GROUP BY 1, 2",
+        {
+            "height": 160,
+            "mark": "bar",
+            "encoding": {
+                "x": time_axis(timeUnit="utcyearmonthdate"),
+                "y": amount("alerts", "alerts", "~d"),
+                "color": kinds("severity", _SEVERITIES),
+                "tooltip": [
+                    {"field": "time", "type": "temporal", "timeUnit": "utcyearmonthdate", "format": "%Y-%m-%d", "title": "day"},
+                    *tips(("severity", "severity", ""), ("alerts", "alerts", "")),
+                ],
             },
-            empty="No alert was raised yet.",
-        ),
-        "timeline": chart(
-            "Timeline: the newest 1,000 alerts, by rule",
-            f"SELECT {utc('at_time')} AS time, rule, {_SEVERITY} AS severity, title, transition, CASE standing WHEN 0 THEN 'taken back by a reorg' ELSE 'stands' END AS standing"
-            f" FROM alert WHERE {recent} ORDER BY serial DESC LIMIT 1000",
-            {
-                "height": {"step": 26},
-                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 0.75},
-                "encoding": {
-                    "x": time_axis(),
-                    "y": {"field": "rule", "type": "nominal", "title": None, "axis": {"labelLimit": 150, "grid": True}},
-                    "color": kinds("severity", _SEVERITIES),
-                    "shape": {
-                        "field": "transition",
-                        "type": "nominal",
-                        "legend": {
-                            "orient": "bottom", "title": None, "symbolFillColor": "$faint", "symbolStrokeColor": "$faint"
-                        },
+        },
+        empty="No alert was raised yet.",
+    )  # fmt: skip
+
+
+def _timeline(recent: str) -> Spec:
+    return chart(
+        "Timeline: the newest 1,000 alerts, by rule",
+        f"SELECT {utc('at_time')} AS time, rule, {_SEVERITY} AS severity, title, transition, CASE standing WHEN 0 THEN 'taken back by a reorg' ELSE 'stands' END AS standing"
+        f" FROM alert WHERE {recent} ORDER BY serial DESC LIMIT 1000",
+        {
+            "height": {"step": 26},
+            "mark": {"type": "point", "filled": True, "size": 70, "opacity": 0.75},
+            "encoding": {
+                "x": time_axis(),
+                "y": {"field": "rule", "type": "nominal", "title": None, "axis": {"labelLimit": 150, "grid": True}},
+                "color": kinds("severity", _SEVERITIES),
+                "shape": {
+                    "field": "transition",
+                    "type": "nominal",
+                    "legend": {
+                        "orient": "bottom", "title": None, "symbolFillColor": "$faint", "symbolStrokeColor": "$faint"
                     },
-                    "tooltip": tips(("time", "block time", "time"), ("title", "alert", ""), ("transition", "what", ""), ("standing", "now", "")),
                 },
+                "tooltip": tips(("time", "block time", "time"), ("title", "alert", ""), ("transition", "what", ""), ("standing", "now", "")),
             },
-            empty="No alert was raised yet.",
-        ),
-        "gaps": chart(
-            "Gaps: what could not be read, from when it was noticed until it was filled",
-            f"SELECT {utc('opened_at')} AS time, {utc('coalesce(closed_at, max((SELECT timestamp FROM cursor), opened_at + 1))')} AS until, kind, cause,"
-            " last - first + 1 AS blocks, CASE WHEN closed_at IS NULL THEN 'open' ELSE 'filled' END AS state FROM gap ORDER BY id DESC LIMIT 500",
-            {
-                "height": {"step": 30},
-                "mark": {"type": "bar", "minBandSize": 3, "cornerRadius": 2, "opacity": 0.65},
-                "encoding": {
-                    "x": time_axis(),
-                    "x2": {"field": "until"},
-                    "y": {"field": "kind", "type": "nominal", "title": None},
-                    "color": kinds("state", {"open": "$danger", "filled": "$faint"}),
-                    "tooltip": tips(("time", "noticed", "time"), ("blocks", "blocks", ","), ("cause", "cause", ""), ("state", "state", "")),
-                },
+        },
+        empty="No alert was raised yet.",
+    )  # fmt: skip
+
+
+def _gaps() -> Spec:
+    return chart(
+        "Gaps: what could not be read, from when it was noticed until it was filled",
+        f"SELECT {utc('opened_at')} AS time, {utc('coalesce(closed_at, max((SELECT timestamp FROM cursor), opened_at + 1))')} AS until, kind, cause,"
+        " last - first + 1 AS blocks, CASE WHEN closed_at IS NULL THEN 'open' ELSE 'filled' END AS state FROM gap ORDER BY id DESC LIMIT 500",
+        {
+            "height": {"step": 30},
+            "mark": {"type": "bar", "minBandSize": 3, "cornerRadius": 2, "opacity": 0.65},
+            "encoding": {
+                "x": time_axis(),
+                "x2": {"field": "until"},
+                "y": {"field": "kind", "type": "nominal", "title": None},
+                "color": kinds("state", {"open": "$danger", "filled": "$faint"}),
+                "tooltip": tips(("time", "noticed", "time"), ("blocks", "blocks", ","), ("cause", "cause", ""), ("state", "state", "")),
             },
-            empty="No gap: everything between the first and the newest stored block was read.",
-        ),
-    }  # fmt: skip
+        },
+        empty="No gap: everything between the first and the newest stored block was read.",
+    )  # fmt: skip
