@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from monitor.bookkeeping import LONGEST_TAIL_S, STRETCH_S, Bookkeeping
 from monitor.store import flows, identity, issuance, rewards
 from monitor.store.database import Database
 from monitor.supply.consensus import USUAL
@@ -13,11 +14,9 @@ from monitor.supply.estimate import (
     PECTRA,
     StakeAnchor,
     StakeRules,
-    Stretch,
     StretchBounds,
     estimate_by_drift,
     estimate_within,
-    stretch_bounds,
 )
 from monitor.supply.forks import CHAINS, MAINNET
 from monitor.supply.issuance import (
@@ -35,8 +34,6 @@ from monitor.supply.issuance import (
 from monitor.supply.sweep import SweepTally, sweep_estimate
 from monitor.units import SECONDS_PER_DAY, BlockNumber, Gwei, UnixTime, Wei, ceil_div, floor_div
 
-LONGEST_TAIL_S = 7_200
-"""After the newest sample, issuance is carried on at the samples' pace for so long and no longer."""
 TAIL_SLACK = 10
 """In per cent: how far the pace may have changed."""
 BUILT_IN_STAKE = StakeAnchor(
@@ -46,8 +43,6 @@ BUILT_IN_STAKE = StakeAnchor(
 """For mainnet without a beacon node and without ETHMON_STAKE."""
 BEFORE_PECTRA = PECTRA._replace(entry_gwei=512 * 10**9, exit_gwei=512 * 10**9)
 """The churn limit was a 65,536th of the validators: 16 of 32 ETH an epoch at the most there ever were."""
-STRETCH_S = 7 * SECONDS_PER_DAY
-"""A long frame is estimated a week at a time: each week drifts only as far as it is from the anchor."""
 SWEPT_DAYS = 91
 """Ten passes of the sweep: the rate of rewards changes little in that time."""
 
@@ -55,8 +50,10 @@ SWEPT_DAYS = 91
 class IssuanceSource:
     """Where issuance comes from: the samples, else an anchor."""
 
-    def __init__(self, db: Database, stake: tuple[int, int] | None) -> None:
+    def __init__(self, db: Database, stake: tuple[int, int] | None, books: Bookkeeping | None = None) -> None:
+        """`books` of an earlier source spare most of the work."""
         self._db = db
+        self._books = books or Bookkeeping()
         newest = issuance.newest(db)
         self._newest = newest.total if newest else None
         self._series: list[list[IssuancePoint]] = []
@@ -177,10 +174,9 @@ class IssuanceSource:
         if self._newest is not None:
             anchors.append((_sampled_anchor(self._newest), True))
         for anchor, queue_known in anchors:
-            stretches = _stretches(flows.parts(self._db, anchor.timestamp), anchor.timestamp)
-            if stretches:
-                rules = self._rules(UnixTime(anchor.timestamp + sum(one.seconds for one in stretches)))
-                yield anchor, list(stretch_bounds(anchor, stretches, USUAL, rules, queue_known=queue_known))
+            bounds = self._books.bounds(self._db, anchor, self._rules, queue_known=queue_known)
+            if bounds:
+                yield anchor, bounds
 
     def _rules(self, end: UnixTime) -> StakeRules:
         """The freest of all rules until `end`: they hold for the stricter ones before, too."""
@@ -205,19 +201,6 @@ def _narrowed(found: Sequence[Estimated]) -> Estimated:
     if low > high:
         low, high = min(one.low_gwei for one in found), max(one.high_gwei for one in found)
     return replace(min(found, key=lambda one: one.spread_gwei), low_gwei=low, high_gwei=high)
-
-
-def _stretches(parts: Sequence[flows.FlowPart], since: UnixTime) -> list[Stretch]:
-    """Parts with what lies before and after them, of which no flow is known. Nothing without parts."""
-    if not parts:
-        return []
-    found = _blank(parts[0].start - since, STRETCH_S)
-    found += [Stretch(one.end - one.start, one.deposits_gwei, one.withdrawals_gwei) for one in parts]
-    return found + _blank(LONGEST_TAIL_S, LONGEST_TAIL_S)
-
-
-def _blank(seconds: int, at_most: int) -> list[Stretch]:
-    return [Stretch(min(at_most, seconds - start), None, None) for start in range(0, seconds, at_most)]
 
 
 def _sampled_anchor(sample: ConsensusTotal) -> StakeAnchor:

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from alerts.channels.heartbeat import Heartbeat
+from monitor.bookkeeping import LONGEST_TAIL_S
 from monitor.chain.beacon_pool import BeaconNodes
 from monitor.chain.endpoints import Endpoints
 from monitor.config import Settings
 from monitor.deposits import read_deposit_ranges
 from monitor.digest import digest
 from monitor.errors import EthmonError
-from monitor.issued import LONGEST_TAIL_S
 from monitor.ports import Clock
 from monitor.price_history import PriceHistory
 from monitor.rule_check import check_rules

@@ -11,6 +11,7 @@ from monitor.domain import BlockRow, Reorg
 from monitor.readings.words import age
 from monitor.supply.burn import next_base_fee_wei
 from monitor.supply.issuance import Issuance, Measured, Unknown, bounds_gwei
+from monitor.supply.total import NO_POW
 from monitor.units import WEI_PER_ETH, WEI_PER_GWEI, BlockNumber, UnixTime, Wei, format_eth, format_gwei
 
 BLOB_FLOOR_DIVISOR = 16
@@ -89,10 +90,13 @@ def record_reading(
     )
 
 
-def net_reading(burn: WindowBurn, issued: Issuance, at: BlockStamp) -> Reading:
+def net_reading(
+    burn: WindowBurn, issued: Issuance, at: BlockStamp, mined_wei: Wei | None = NO_POW
+) -> Reading:
     """Issuance less burn in a window, in ETH: the bound nearer to zero, so that only a certain sign alerts.
 
-    An interval that reaches over zero says nothing about the sign: 0.
+    An interval that reaches over zero says nothing about the sign: 0. `mined_wei`: rewards of
+    proof-of-work blocks in the window, None where uncles were not read.
     """
     name, key = f"Supply over {age(burn.window_s)}", "supply.net_change_eth"
     if isinstance(issued, Unknown):
@@ -101,7 +105,10 @@ def net_reading(burn: WindowBurn, issued: Issuance, at: BlockStamp) -> Reading:
         return Reading(
             key, "chain", name, CannotSee("blocks of the window are missing"), at, window_s=burn.window_s
         )
-    low, high = (bound * WEI_PER_GWEI - burn.burned_wei for bound in bounds_gwei(issued))
+    if mined_wei is None:
+        cause = "rewards of blocks before the Merge were not read"
+        return Reading(key, "chain", name, CannotSee(cause), at, window_s=burn.window_s)
+    low, high = (bound * WEI_PER_GWEI + mined_wei - burn.burned_wei for bound in bounds_gwei(issued))
     nearest = low if low > 0 else high if high < 0 else 0
     facts = (
         Fact("Between", f"{format_eth(low, 2)} and {format_eth(high, 2)} ETH"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from monitor.store import coverage
 from monitor.store.database import Database
 from monitor.store.frames import time_of
 from monitor.store.issuance import withdrawn
@@ -28,6 +29,18 @@ class FlowPart(NamedTuple):
     end: UnixTime
     deposits_gwei: Gwei
     withdrawals_gwei: Gwei | None
+
+
+class Edition(NamedTuple):
+    """Of the rows that `parts` is made of: the same edition, the same parts."""
+
+    ranges: int
+    last: BlockNumber | None
+    deposits_gwei: Gwei | None
+    reorgs: int
+    withdrawals_unknown: int
+    missing: tuple[tuple[BlockNumber, BlockNumber], ...]
+    """Blocks of the ranges, and the one before them, that are not stored."""
 
 
 def save(
@@ -70,6 +83,19 @@ def newest(db: Database) -> DepositRange | None:
         " ORDER BY last_block DESC LIMIT 1"
     )
     return DepositRange(*row) if row else None
+
+
+def edition(db: Database) -> Edition:
+    """What tells whether `parts` would be another now. Ranges are final; blocks in them may come later, or whole."""
+    count, first, last, deposits = db.row(
+        "SELECT count(*), min(first_block), max(last_block), sum(deposits_gwei) FROM deposit_range"
+    )
+    reorgs = db.row("SELECT coalesce(max(id), 0) FROM reorg")[0]
+    if not count:
+        return Edition(0, None, None, reorgs, 0, ())
+    unknown = db.row("SELECT sum(withdrawals_unknown) FROM rollup_day WHERE first_block <= ?", last)[0]
+    missing = coverage.missing_ranges(db, BlockNumber(first - 1), last)
+    return Edition(count, last, deposits, reorgs, unknown or 0, missing)
 
 
 def parts(db: Database, since: UnixTime) -> list[FlowPart]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from alerts.model import BlockStamp, Message, Reading
+from monitor.bookkeeping import Bookkeeping
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.follower import Advance
 from monitor.comovement import Others
@@ -66,6 +67,7 @@ class Watch:
     left: frozenset[PositionKey] = frozenset()
     """Positions of wallets that were taken off the list: what is open about them ends."""
     unmatched: Unmatched = field(default_factory=Unmatched)
+    books: Bookkeeping = field(default_factory=Bookkeeping)
     comovement: ComovementWatch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -160,7 +162,7 @@ class Watch:
                 legs={key: tuple(legs.values()) for key, legs in self.legs.items()},
             ),
             *chain_readings(db, step, self.watchlist.rules, block),
-            *net_readings(db, self.watchlist.rules, self.stake, block),
+            *net_readings(db, self.watchlist.rules, self.stake, block, self.books),
             *self.comovement.readings(db, self.watchlist.rules, block),
             *fork_readings(self.source, block),
             *ended_readings(sorted(self.left), {}, "it is not watched any more", block),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from alerts.model import BlockStamp, CannotSee, Reading, Rule
+from monitor.bookkeeping import Bookkeeping
 from monitor.chain.follower import Advance
 from monitor.domain import FeedPrice
 from monitor.issued import IssuanceSource
@@ -16,7 +17,7 @@ from monitor.readings.positions import PROTOCOLS, position_readings
 from monitor.readings.reported import holding_readings, level_reading, price_readings
 from monitor.store import frames, identity, positions
 from monitor.store.database import Database
-from monitor.supply.forks import CHAINS
+from monitor.supply.forks import reserve_price
 from monitor.units import Address, UnixTime, Wei
 from monitor.watch.records import record_readings
 from monitor.watch.snapshot import Snapshot
@@ -64,11 +65,10 @@ def watched_readings(
 
 def chain_readings(db: Database, step: Advance, rules: Sequence[Rule], at: BlockStamp) -> Iterator[Reading]:
     """Of the chain itself: fees, burn over the windows that rules ask for, the reorg if there was one."""
-    known = CHAINS.get(identity.chain_id(db) or 0)
-    eip7918 = known is not None and known.is_active("osaka", UnixTime(at.time))
+    eip7918 = reserve_price(identity.chain_id(db), UnixTime(at.time))
     yield from chain.fee_readings(step.blocks[-1].row, at, eip7918=eip7918)
     for window in sorted(_windows(rules, "supply.burn_eth")):
-        yield chain.burn_reading(_burn(db, window, at), at)
+        yield chain.burn_reading(_burn(_frame(db, window, at), window), at)
     if any(rule.spec.key == "supply.record_burn" for rule in rules):
         yield from record_readings(db, step.blocks, at)
     if step.reorg is not None:
@@ -76,23 +76,35 @@ def chain_readings(db: Database, step: Advance, rules: Sequence[Rule], at: Block
 
 
 def net_readings(
-    db: Database, rules: Sequence[Rule], stake: tuple[int, int] | None, at: BlockStamp
+    db: Database,
+    rules: Sequence[Rule],
+    stake: tuple[int, int] | None,
+    at: BlockStamp,
+    books: Bookkeeping | None = None,
 ) -> Iterator[Reading]:
-    """Net supply change over the windows that rules ask for: its sign, where the interval has one."""
+    """Net supply change over the windows that rules ask for: its sign, where the interval has one.
+
+    `books` of the look before spare most of the work.
+    """
     windows = _windows(rules, "supply.net_change_eth")
-    source = IssuanceSource(db, stake) if windows else None
+    source = IssuanceSource(db, stake, books) if windows else None
     for window in sorted(windows):
         assert source is not None
-        issued = source.issued(UnixTime(at.time - window), UnixTime(at.time))
-        yield chain.net_reading(_burn(db, window, at), issued, at)
+        issued = source.issued(UnixTime(at.time - window), UnixTime(at.time), before_merge=True)
+        found = _frame(db, window, at)
+        mined = source.pow_wei(found.coverage.first, found.coverage.last)
+        yield chain.net_reading(_burn(found, window), issued, at, mined)
 
 
 def _windows(rules: Sequence[Rule], key: str) -> set[int]:
     return {rule.window_s for rule in rules if rule.spec.key == key and rule.window_s is not None}
 
 
-def _burn(db: Database, window_s: int, at: BlockStamp) -> chain.WindowBurn:
-    found = frames.frame(db, UnixTime(at.time - window_s + 1), UnixTime(at.time + 1))
+def _frame(db: Database, window_s: int, at: BlockStamp) -> frames.Frame:
+    return frames.frame(db, UnixTime(at.time - window_s + 1), UnixTime(at.time + 1))
+
+
+def _burn(found: frames.Frame, window_s: int) -> chain.WindowBurn:
     totals, coverage = found.totals, found.coverage
     missing = coverage.missing + coverage.maybe_missing + max(totals.burn_unknown, totals.blob_burn_unknown)
     return chain.WindowBurn(

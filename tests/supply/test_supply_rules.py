@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from monitor.chain.follower import Advance
 from monitor.chain.schedule import BlobFees
 from monitor.domain import Block
 from monitor.readings.catalogue import CATALOGUE
-from monitor.store import identity, incidents, issuance, ledger
+from monitor.store import identity, incidents, issuance, ledger, rewards
 from monitor.store.database import Database
 from monitor.supply.burn import burn_of
 from monitor.supply.forks import SEPOLIA
@@ -119,6 +120,19 @@ def test_an_interval_around_zero_does_not_alert(db: Database) -> None:
     (reading,) = net_readings(db, [one], stake, stamp(30))
     assert reading.value == 0
     assert not decide(db, one, [reading], stamp(30))
+
+
+def test_what_was_mined_in_the_window_counts(db: Database) -> None:
+    one = rule(reading="supply.net_change_eth", window="1h", above=0)
+    ledger.append(db, quiet(0, 30), NOW)
+    sample(db, 0, None)
+    sample(db, 30, 900_000_000)
+    (before,) = net_readings(db, [one], None, stamp(30))
+    rewards.save(db, [(number, 0, 2 * 10**18) for number in range(11, 21)])
+    (after,) = net_readings(db, [one], None, stamp(30))
+    assert isinstance(before.value, Decimal)
+    assert isinstance(after.value, Decimal)
+    assert after.value - before.value == 20
 
 
 def test_burn_over_a_window(db: Database) -> None:
