@@ -1,4 +1,4 @@
-"""Where a window over stored supplies starts, and what a backfill gives it to start from."""
+"""Supplies in the store: which rows are kept, where a window over them starts, what a backfill gives it to start from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.domain import ListedToken
+from alerts.model import BlockStamp
+from monitor.domain import ListedToken, TokenSupply
 from monitor.readings import money
 from monitor.reports.token_series import token_track
 from monitor.reports.tokens import token_view
@@ -15,8 +16,9 @@ from monitor.store.database import Database
 from monitor.store.tokens import ROW_EVERY_S, UNSEEN_AFTER_S, SupplyRow
 from monitor.token_history import EVERY_BLOCKS
 from monitor.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Address, BlockNumber, UnixTime
-from monitor.watch.tokens import amount_of
-from tests.support.databases import GENESIS_TIME, chain, new_database
+from monitor.watch.snapshot import Snapshot
+from monitor.watch.tokens import TokenWatch, amount_of, stored_readings
+from tests.support.databases import GENESIS_TIME, chain, new_database, ref
 
 TOKEN = ListedToken("USDT", Address("0x" + "11" * 20), "stablecoin", "USD", "a test")
 AT = UnixTime(GENESIS_TIME + 100 * SECONDS_PER_DAY)
@@ -82,3 +84,71 @@ def test_changes_end_with_what_a_backfill_read_after_the_last_block_that_was_fol
     assert amount_of(line.row) == money.tokens_of(1_039, 1)
     assert line.age_s == 0
     assert line.changes["7d"] == group.changes["7d"] == week
+
+
+def looked(db: Database, time: int, found: TokenSupply | str) -> None:
+    tokens.save(db, ref(0)._replace(timestamp=UnixTime(AT + time)), [TOKEN], {TOKEN.address: found})
+
+
+def kept(db: Database) -> list[tuple[int, int | None, str]]:
+    rows = tokens.rows_of_listed(db, UnixTime(0), UnixTime(2**40))
+    return [(row.block_time - AT, row.units, row.cause) for _, row in rows]
+
+
+def test_a_row_is_news_or_an_hour_after_the_last(db: Database) -> None:
+    looked(db, 0, TokenSupply(10, 6, "USDT"))
+    looked(db, 3_599, TokenSupply(10, 6, "USDT"))
+    looked(db, 3_600, TokenSupply(10, 6, "USDT"))
+    looked(db, 3_900, TokenSupply(10, 18, "USDT"))
+    looked(db, 4_200, "it reverts")
+    looked(db, 4_500, "it reverts")
+    looked(db, 4_800, "it answers nothing")
+    looked(db, 5_100, TokenSupply(10, 18, "USDT"))
+    assert kept(db) == [
+        (0, 10, ""), (3_600, 10, ""), (3_900, 10, ""), (4_200, None, "it reverts"), (4_800, None, "it answers nothing"), (5_100, 10, ""),
+    ]  # fmt: skip
+
+
+def test_what_a_contract_calls_itself_outlives_a_read_that_failed(db: Database) -> None:
+    looked(db, 0, TokenSupply(10, 6, "USD Coin"))
+    looked(db, 300, "it reverts")
+    assert [one.symbol for one in tokens.listed(db)] == ["USD Coin"]
+
+
+def test_what_held_in_the_past_ends_where_the_next_row_came_too_late(db: Database) -> None:
+    store(db, (0, 10), (7_200, 20), (7_200 + 7_201, 30))
+
+    def held(time: int) -> int | None:
+        row = tokens.held_at(db, TOKEN.address, UnixTime(AT + time), 7_200)
+        return None if row is None else row.units
+
+    assert [held(time) for time in (-1, 0, 1, 7_199, 7_200, 7_201, 14_400, 14_401)] == [
+        None, 10, 10, 10, 20, None, None, 30,
+    ]  # fmt: skip
+    assert held(14_401 + 7_200) == 30, "the last row holds as long as a token that is seen may be silent"
+    assert held(14_401 + 7_201) is None
+
+
+def test_a_rollback_makes_due_what_was_read_above_the_ancestor_alone(db: Database) -> None:
+    watch = TokenWatch([TOKEN])
+    at = ref(100)
+    found = {TOKEN.address: TokenSupply(10, 6, "USDT")}
+    watch.write(db, Snapshot(at, (), "", {}, (), {}, found), (), BlockStamp(at.number, at.hash, at.timestamp))
+    assert watch.due(ref(101)) == ()
+    watch.forget_above(at.number)
+    assert watch.due(ref(101)) == ()
+    watch.forget_above(BlockNumber(at.number - 1))
+    assert watch.due(ref(101)) == [TOKEN.address]
+
+
+def test_a_token_that_nobody_looks_at_is_not_read_for_it(db: Database) -> None:
+    """Whoever replays a time before it was listed, or after, hears nothing of it."""
+    looked(db, 0, TokenSupply(10**7, 6, "USDT"))
+
+    def values(time: int) -> list[object]:
+        at = BlockStamp(10**6, "0x", UnixTime(AT + time))
+        return [one.value for one in stored_readings(db, [TOKEN], (), at)]
+
+    assert values(-1) == []
+    assert values(UNSEEN_AFTER_S) == [10, 10], "its own, and that of all dollars"
+    assert values(UNSEEN_AFTER_S + 1) == []
