@@ -12,10 +12,11 @@ import pytest
 from alerts.model import BlockStamp, Reading
 from alerts.rules import parse_rules
 from monitor.readings.catalogue import CATALOGUE
-from monitor.store import incidents, outbox
+from monitor.store import incidents, ledger, outbox
 from monitor.store.outbox import SqliteOutbox
+from monitor.units import UnixTime
 from tests.support.commands import ethmon
-from tests.support.databases import new_database
+from tests.support.databases import chain, new_database
 from tests.support.telegram_emulator import TOKEN, TelegramEmulator
 
 WATCHLIST = (
@@ -132,3 +133,23 @@ def test_states_of_the_command_are_those_of_the_table(folder: Path) -> None:
         (sql,) = db.row("SELECT sql FROM sqlite_schema WHERE name = 'outbox'")
         assert all(f"'{state}'" in sql for state in STATES)
         assert outbox.counts(db) == {("email", "dead"): 1, ("telegram", "pending"): 1}
+
+
+def test_a_replay_names_the_rules_that_it_could_not_judge(tmp_path: Path) -> None:
+    """That they said nothing means nothing."""
+    with new_database(tmp_path / "ethmon.db") as db:
+        ledger.append(db, chain(100, 110), UnixTime(0))
+    (tmp_path / "watchlist.toml").write_text(
+        WATCHLIST + '[[rule]]\nname = "gas"\nreading = "gas.base_fee"\nabove = "0.001 gwei"\n'
+    )
+    done = ethmon(tmp_path, "replay", "--history")
+    assert done.returncode == 0, done.stderr
+    assert "Nothing was sent." in done.stdout
+    named = done.stderr.partition("Not judged, nothing that they look at is in there: ")[2]
+    assert "Whale: alert at" in named
+    assert "gas;" not in named
+    assert not named.startswith("gas")
+    found = as_json(tmp_path, "replay", "--history")
+    assert "Whale: alert at" in found["not_judged"]
+    assert "gas" not in found["not_judged"]
+    assert found["moments"] == 11

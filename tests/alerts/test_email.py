@@ -219,6 +219,28 @@ def test_an_address_refused_for_good_is_not_asked_again_with_the_others(
     assert [envelope.rcpt_tos for envelope, _ in mailbox.letters] == [["a@example.org"]]
 
 
+def test_whoever_answered_once_stays_answered_over_several_attempts(
+    server: SmtpServer, mailbox: Mailbox
+) -> None:
+    three = ("a@example.org", "b@example.org", "c@example.org")
+    channel = email(server, recipients=three)
+    mailbox.at_recipient = {
+        "a@example.org": deque(["450 greylisted"]),
+        "b@example.org": deque(["550 no such user"]),
+    }
+    first = channel.send(Dispatch(one_alert()))
+    assert first.receipt == {"accepted": "c@example.org", "refused": "b@example.org"}
+    mailbox.at_recipient["b@example.org"] = deque(["250 OK"])
+    second = channel.send(Dispatch(one_alert(), progress=first.receipt))
+    assert (second.verdict, second.receipt) == (Verdict.RETRY, first.receipt)
+    mailbox.at_recipient["a@example.org"] = deque(["550 no such user"])
+    third = channel.send(Dispatch(one_alert(), progress=second.receipt))
+    assert third.verdict is Verdict.SENT, "one has it"
+    assert third.receipt["accepted"] == "c@example.org"
+    assert set(third.receipt["refused"].split(",")) == {"a@example.org", "b@example.org"}
+    assert [envelope.rcpt_tos for envelope, _ in mailbox.letters] == [["c@example.org"]]
+
+
 def test_progress_survives_a_failure_to_connect(server: SmtpServer) -> None:
     progress = {"accepted": "a@example.org", "refused": ""}
     outcome = Email(account(1), timeout_s=1).send(Dispatch(one_alert(), progress=progress))

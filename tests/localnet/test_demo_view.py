@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from alerts.model import Severity
+from alerts.compose import notice
+from alerts.model import ChartRequest, Severity
 from monitor.cli.demo_end import last_page
 from monitor.cli.demo_positions import Danger, Liquidation
 from monitor.cli.demo_screen import Screen, draw
@@ -19,10 +21,12 @@ from monitor.cli.demo_view import Lines, Seen, Window
 from monitor.domain import BlockRef, BlockRow, BurnRule, Reorg
 from monitor.localnet.blobs import RlpItem, rlp_encode
 from monitor.store.history import ReorgRecord
+from monitor.store.outbox import SqliteOutbox
 from monitor.store.positions import StoredPosition
 from monitor.store.told import ToldAlert
 from monitor.store.totals import NOTHING
 from monitor.units import Address, BlobGas, BlockHash, BlockNumber, Gas, Gwei, UnixTime, Wei
+from tests.support.databases import new_database
 
 GWEI = 10**9
 WHALE = Address("0x" + "11" * 20)
@@ -183,3 +187,22 @@ _ITEMS = st.recursive(
 @given(_ITEMS)
 def test_rlp_is_that_of_the_reference_library(item: RlpItem) -> None:
     assert rlp_encode(item) == rlp.encode(item)
+
+
+def test_the_end_waits_for_pictures_that_can_still_come(tmp_path: Path) -> None:
+    window, picture = Window(tmp_path / "ethmon.db"), ChartRequest("position", {"subject": "x"})
+    assert not window.awaits_pictures(), "nothing is stored yet"
+    with new_database(tmp_path / "ethmon.db") as db:
+        box = SqliteOutbox(db)
+        words = notice("words", "words", "", Severity.INFO, 0)
+        box.enqueue(words, ["telegram"], 0.0)
+        box.enqueue(replace(words, key="drawn", chart=picture), ["telegram", "email"], 0.0)
+        waits = [window.awaits_pictures()]
+        rows = {(claim.channel, claim.message.key): claim.row for name in ("telegram", "email") for claim in box.claim(name, 0.0, 60, 9)}  # fmt: skip
+        for place in (("telegram", "words"), ("email", "drawn"), ("telegram", "drawn")):
+            box.delivered([rows[place]], 0.0, {"message_id": "1"})
+            waits.append(window.awaits_pictures())
+        assert waits == [False, False, False, True], "the words of it are out in the chat"
+        box.amend(rows["telegram", "drawn"], {"photo": "1"})
+        assert not window.awaits_pictures()
+    window.close()
