@@ -12,6 +12,8 @@ from typing import Any
 import click
 
 Cell = str | int | float | bool | None
+_UNLIMITED = 100_000
+"""Columns of a pipe."""
 
 
 def table_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,16 +41,29 @@ def as_json(value: object) -> str:
 
 
 def emit_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, title: str = "") -> None:
-    """A table for a terminal; numbers to the right."""
-    from rich.table import Table
+    """A table for a terminal; numbers to the right. In a pipe or a file it is as wide as its cells."""
+    from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for index, name in enumerate(columns):
-        numeric = bool(rows) and all(_is_figure(row[index]) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_plain(cell) for cell in row))
-    console().print(table)
+    from monitor.cli.table import drawn
+
+    if title:
+        show(Text(title, style="italic"))
+    right = [bool(rows) and all(_is_figure(row[index]) for row in rows) for index in range(len(columns))]
+    cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
+    out = console()
+    for part in drawn(columns, cells, right, out.width if out.is_terminal else None):
+        show(part)
+
+
+def show(renderable: Any) -> None:
+    """Print what rich can draw; in a pipe or a file no line is folded or padded."""
+    out = console()
+    if out.is_terminal:
+        out.print(renderable)
+        return
+    with out.capture() as captured:
+        out.print(renderable)
+    click.echo("\n".join(line.rstrip() for line in captured.get().split("\n")), nl=False)
 
 
 def _is_figure(cell: Cell) -> bool:
@@ -62,13 +77,7 @@ def console() -> Any:
     from rich.console import Console
 
     plain = Console()
-    return plain if plain.is_terminal else Console(width=200, soft_wrap=True)
-
-
-def _plain(cell: Cell) -> Any:
-    from rich.text import Text
-
-    return Text("-" if cell is None else str(cell))
+    return plain if plain.is_terminal else Console(width=_UNLIMITED, soft_wrap=True)
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
