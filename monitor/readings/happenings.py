@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from alerts.model import BlockStamp, CannotSee, Fact, Reading
+from monitor.domain import BlockRef
 from monitor.lending.position import EventKind, Leg, Position, PositionEvent, PositionKey
 from monitor.readings.links import transaction_links
 from monitor.readings.positions import subject_of, title_of
@@ -29,10 +30,12 @@ def event_reading(
     name: str,
     at: BlockStamp,
     chain_id: int | None = None,
+    block: BlockRef | None = None,
 ) -> Reading | None:
     """An owner's action or a liquidation, in USD at the protocol's prices; None for kinds without an amount.
 
-    `where` tells equal events of one block apart; `legs` are those of the position, which price the token.
+    `where` tells equal events of one block apart; `legs` are those of the position, which price the
+    token. `block` is where it happened, when that is not `at`.
     """
     said = _SAID.get(event.kind)
     if said is None or event.amount is None:
@@ -44,6 +47,10 @@ def event_reading(
         facts.append(Fact("Seized", _worth(*event.seized, legs)[1]))
     elif event.detail:
         facts.append(Fact("Detail", event.detail))
+    if block is not None and block.number != at.number:
+        facts.append(
+            Fact("When", f"block {block.number:,}, {age(at.time - block.timestamp)} before this one")
+        )
     links = transaction_links(chain_id, transaction)
     return Reading(
         "position.liquidated" if liquidated else "position.changed",

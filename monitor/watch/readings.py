@@ -139,7 +139,14 @@ def _events(
         name = names.get(event.key.account, event.key.account)
         where = f"{happened.log_index}:{event.kind.value}"
         reading = happenings.event_reading(
-            event, where, happened.transaction_hash, _pricing(event.key, legs), name, at, chain_id
+            event,
+            where,
+            happened.transaction_hash,
+            _pricing(event.key, legs),
+            name,
+            at,
+            chain_id,
+            happened.block,
         )
         if reading is not None:
             yield reading

@@ -11,6 +11,7 @@ import pytest
 
 from alerts.model import BlockStamp, Message, Severity
 from alerts.rules import parse_rules
+from monitor.domain import BlockRef
 from monitor.lending.outcome import AlreadyLiquidatable
 from monitor.lending.position import EventKind, Leg, PositionEvent, PositionKey
 from monitor.readings.catalogue import CATALOGUE
@@ -33,9 +34,9 @@ GONE = PositionEvent(
 Legs = Mapping[PositionKey, Sequence[Leg]]
 
 
-def told(folder: Path, legs: Legs, event: PositionEvent = GONE) -> Message:
+def told(folder: Path, legs: Legs, block: BlockRef | None = None) -> Message:
     """The message about a liquidation, by the default rules."""
-    snapshot = Snapshot(ref(9), (), "", {}, [EventAt(ref(9), 3, "0x" + "ee" * 32, event)], {})
+    snapshot = Snapshot(ref(9), (), "", {}, [EventAt(block or ref(9), 3, "0x" + "ee" * 32, GONE)], {})
     readings = list(_events(snapshot, legs, {KEY.account: "Whale"}, AT, 1))
     with new_database(folder / "ethmon.db") as db:
         (message,) = incidents.decide(
@@ -79,6 +80,14 @@ def test_what_nothing_prices_is_told_all_the_same_and_never_as_a_number(tmp_path
     assert message.severity is Severity.CRITICAL
     assert "How much is not known" in message.lead
     assert "$5.0" not in str(message)
+
+
+def test_what_happened_before_says_when(tmp_path: Path) -> None:
+    """Read after an absence it is told at the newest block, whose time stands below the message."""
+    message = told(tmp_path, {KEY: (WETH, USDT)}, block=ref(2))
+    assert ("When", "block 2, 84 s before this one") in {(fact.label, fact.text) for fact in message.facts}
+    (tmp_path / "ethmon.db").unlink()
+    assert "When" not in {fact.label for fact in told(tmp_path, {KEY: (WETH, USDT)}).facts}
 
 
 @pytest.mark.parametrize(
