@@ -10,15 +10,17 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from alerts.model import CannotSee
 from monitor.chain.endpoints import Endpoints
-from monitor.domain import BlockRef, ListedToken
-from monitor.errors import EthmonError
+from monitor.chain.pinned import Pinned
+from monitor.chain.reader import Reader
+from monitor.domain import ListedToken
+from monitor.errors import CannotSee, EthmonError, NodeError
+from monitor.protocols import supplies
+from monitor.protocols.tokens import TokenBook
 from monitor.store import tokens
 from monitor.store.database import Database
 from monitor.store.tokens import SupplyRow
 from monitor.units import BlockNumber, ceil_div, floor_div
-from monitor.watch.snapshot import SnapshotReader
 
 EVERY_BLOCKS = 500
 """An hour and 40 minutes of twelve-second slots: with some of them missed still less than a silence of `UNSEEN_AFTER_S`."""
@@ -59,29 +61,30 @@ def read_supplies(
     final = source.finalized()
     end = last if final is None else min(last, final.number)
     wanted = missing_looks(db, listed, first, end, every)
-    reader = SnapshotReader(source, (), {}, proves=False)
+    reader, book = Reader(), TokenBook()
     for done, number in enumerate(wanted):
         if cancel.is_set():
             return Looked(len(wanted), done)
         ref = source.ref(number)
         if ref is None:
             raise EthmonError(f"The node has no block {number:,}.")
-        tokens.add(db, listed, _look(reader, ref, listed))
+        tokens.add(db, listed, _look(reader, source.pinned(ref), book, listed))
         if progress is not None:
             progress(Looked(len(wanted), done + 1))
     return Looked(len(wanted), len(wanted))
 
 
-def _look(reader: SnapshotReader, at: BlockRef, listed: Sequence[ListedToken]) -> list[SupplyRow]:
-    snapshot = reader.read(at, (), supplies_of=[token.address for token in listed])
-    if snapshot.supplies_blind:
-        cause = next(one.cause for one in snapshot.supplies.values() if isinstance(one, CannotSee))
+def _look(reader: Reader, pinned: Pinned, book: TokenBook, listed: Sequence[ListedToken]) -> list[SupplyRow]:
+    at, asked = pinned.block, supplies.read_supplies(book, [token.address for token in listed])
+    try:
+        told = reader.run(pinned, asked)
+    except NodeError as error:
         raise EthmonError(
-            f"State at block {at.number:,} cannot be read ({cause}): this needs an archive node."
-        )
+            f"State at block {at.number:,} cannot be read ({error.problem}): this needs an archive node."
+        ) from None
     return [
-        SupplyRow(at.number, at.timestamp, address, None, None, one.cause)
+        SupplyRow(at.number, at.timestamp, address, None, None, str(one))
         if isinstance(one, CannotSee)
         else SupplyRow(at.number, at.timestamp, address, one.units, one.decimals, "")
-        for address, one in snapshot.supplies.items()
+        for address, one in told.items()
     ]

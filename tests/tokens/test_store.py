@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from alerts.model import BlockStamp
+from alerts.model import BlockStamp, CannotSee
 from monitor.domain import ListedToken, TokenSupply
 from monitor.readings import money
 from monitor.reports.token_series import token_track
-from monitor.reports.tokens import token_view
+from monitor.reports.tokens import TokenView, token_view
 from monitor.store import ledger, tokens
 from monitor.store.database import Database
 from monitor.store.tokens import ROW_EVERY_S, UNSEEN_AFTER_S, SupplyRow
@@ -152,3 +152,19 @@ def test_a_token_that_nobody_looks_at_is_not_read_for_it(db: Database) -> None:
     assert values(-1) == []
     assert values(UNSEEN_AFTER_S) == [10, 10], "its own, and that of all dollars"
     assert values(UNSEEN_AFTER_S + 1) == []
+
+
+def test_a_figure_that_is_old_says_so_and_stands_in_no_sum(db: Database) -> None:
+    heads = iter(chain(0, 1))
+
+    def view(age: int) -> TokenView:
+        head = next(heads)
+        at = head.ref._replace(timestamp=UnixTime(AT + age))
+        ledger.append(db, [head._replace(ref=at, row=head.row._replace(timestamp=at.timestamp))], AT)
+        return token_view(db)
+
+    looked(db, 0, TokenSupply(10**7, 6, "USDT"))
+    fresh, old = view(UNSEEN_AFTER_S), view(UNSEEN_AFTER_S + 1)
+    assert (fresh.lines[0].remarks, fresh.groups[0].total) == ([], 10)
+    assert old.lines[0].remarks == ["not read for 2 h: it may have changed"]
+    assert isinstance(old.groups[0].total, CannotSee)
