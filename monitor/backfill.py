@@ -10,6 +10,7 @@ them at most.
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -20,11 +21,18 @@ from operator import attrgetter
 from monitor.chain.bulk import Bulk, Piece, ReadBlocks, newest_first
 from monitor.chain.pace import Pace
 from monitor.domain import Block, BlockRef, Gap, GapKind
-from monitor.ports import Clock
-from monitor.store import coverage, gaps, ledger
+from monitor.errors import BrokenLink
+from monitor.ports import BlockSource, Clock
+from monitor.store import coverage, gaps, ledger, lock
 from monitor.store.database import Database
-from monitor.units import BlockNumber
+from monitor.units import BlockNumber, UnixTime
 
+log = logging.getLogger("ethmon")
+
+ATTEMPTS = 5
+"""Times that blocks which do not link, above the finalized one, are read again."""
+PAUSE_S = 3.0
+"""Before the second time, and so much longer before each next one: a daemon, or the node, settles meanwhile."""
 WRITE_BLOCKS = 2000
 """Blocks per transaction: rollups are recomputed once for all of them."""
 WRITE_AFTER_S = 2.0
@@ -59,22 +67,71 @@ def run_backfill(
     cancel: threading.Event,
     progress: Progress | None = None,
     pace: Pace | None = None,
+    source: BlockSource | None = None,
+    pause_s: float = PAUSE_S,
 ) -> Backfilled:
     """Store what is missing of blocks `first` to `last`, inclusive; returns how far it came.
 
-    Blocks that stay unreadable become gap rows. Ends early, with all that was read committed, when
+    Blocks that stay unreadable become gap rows. Blocks above the finalized one that `source` has
+    replaced meanwhile are read again. Ends early, with all that was read committed, when
     `cancel` is set. Raises NodeUnavailable (no endpoint answers any more), BadAnswer and BrokenLink
     (blocks that do not fit the stored chain are not stored) and StoreError.
     """
-    missing = coverage.missing_ranges(db, first, last)
-    writer = _Writer(db, clock, sum(end - start + 1 for start, end in missing), progress)
+    writer = _Writer(db, clock, _count(coverage.missing_ranges(db, first, last)), progress)
+    wanted, attempts = writer.total, 0
+    while True:
+        missing = coverage.missing_ranges(db, first, last)
+        writer.begin(wanted, _count(missing))
+        try:
+            _one_pass(read, missing, writer, cancel, pace)
+        except BrokenLink as error:
+            attempts += 1
+            if attempts > ATTEMPTS or source is None:
+                raise
+            log.info("%s Read again.", error)
+            _settle(source, db, error, clock.now())
+            cancel.wait((attempts - 1) * pause_s)
+        else:
+            return writer.state
+
+
+def _one_pass(
+    read: ReadBlocks,
+    missing: Sequence[tuple[BlockNumber, BlockNumber]],
+    writer: _Writer,
+    cancel: threading.Event,
+    pace: Pace | None,
+) -> None:
     try:
         with _few_collections(), closing(Bulk(read, cancel, pace).pieces(newest_first(missing))) as pieces:
             for piece in pieces:
                 writer.take(piece)
     finally:
         writer.flush()
-    return writer.state
+
+
+def _count(ranges: Sequence[tuple[BlockNumber, BlockNumber]]) -> int:
+    return sum(end - start + 1 for start, end in ranges)
+
+
+def _settle(source: BlockSource, db: Database, broken: BrokenLink, at: UnixTime) -> None:
+    """Remove what the node has replaced above its finalized block. Raises `broken` where that cannot help."""
+    final, cursor = source.finalized(), ledger.cursor(db)
+    floor = 0 if final is None else final.number
+    if broken.number < floor:
+        raise broken
+    if cursor is None or lock.holder(db.path) is not None:
+        return  # a running daemon follows the branch itself, and tells of it
+    for number in range(cursor.number, floor - 1, -1):
+        theirs = source.ref(BlockNumber(number))
+        if theirs is None:
+            return  # the node has fallen behind: nothing is known of what is stored
+        ours = ledger.recent_ref(db, BlockNumber(number))
+        if (ours is None and coverage.range_of(db, BlockNumber(number)) is None) or ours == theirs:
+            if number < cursor.number:
+                ledger.replace_branch(db, theirs, (), at)
+            return
+    raise broken
 
 
 @contextmanager
@@ -102,6 +159,11 @@ class _Writer:
     stored: int = 0
     unreadable: int = 0
     flushed_at: float = field(default_factory=time.monotonic)
+
+    def begin(self, wanted: int, missing: int) -> None:
+        """A pass over what is missing of the blocks that were `wanted` at first."""
+        self.stored, self.unreadable = max(0, wanted - missing), 0
+        self.total = self.stored + missing
 
     @property
     def state(self) -> Backfilled:

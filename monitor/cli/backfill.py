@@ -197,7 +197,7 @@ def _run(
         task = bar.add_task(f"blocks {span[0]:,} to {span[1]:,}", total=None, speed="")
         done = run_backfill(
             block_reader(source, source.blob_fee, headers=headers), db, span[0], span[1],
-            clock=SystemClock(), cancel=cancel,
+            clock=SystemClock(), cancel=cancel, source=source,
             progress=lambda state: bar.update(task, total=state.total, completed=state.stored + state.unreadable, speed=_speed(bar.tasks[0].speed)),
         )  # fmt: skip
     if not done.total:

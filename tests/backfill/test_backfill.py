@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from monitor.backfill import WRITE_BLOCKS, Backfilled, run_backfill
+from monitor.backfill import ATTEMPTS, WRITE_BLOCKS, Backfilled, run_backfill
 from monitor.chain.bulk import ReadBlocks
 from monitor.chain.pace import Pace
-from monitor.domain import Block, BurnRule, GapKind
+from monitor.domain import Block, BlockRef, BurnRule, GapKind
 from monitor.errors import BadAnswer, BrokenLink, NodeUnavailable
 from monitor.store import coverage, gaps, ledger
-from monitor.store.database import Database
+from monitor.store.database import Database, open_beside
 from tests.support.clock import ManualClock
 from tests.support.databases import chain, new_database
 
@@ -44,6 +44,7 @@ def backfill(
     cancel: threading.Event | None = None,
     seen: list[Backfilled] | None = None,
     in_flight: int = 3,
+    source: ForkingNode | None = None,
 ) -> Backfilled:
     def progress(state: Backfilled) -> None:
         if seen is not None:
@@ -60,6 +61,8 @@ def backfill(
         cancel=cancel or threading.Event(),
         progress=progress,
         pace=Pace(in_flight, in_flight),
+        source=source,
+        pause_s=0.0,
     )
 
 
@@ -202,6 +205,71 @@ def test_blocks_of_another_branch_are_never_counted(db: Database) -> None:
         backfill(db, lambda first, last: chain(first, last, branch="other"), first=4_500)
     assert stored(db) == [tuple(TIP.row)]
     assert coverage.missing_ranges(db, 4_500, LENGTH - 2) == ((4_500, LENGTH - 2),)  # type: ignore[arg-type]
+
+
+class ForkingNode:
+    """Blocks of one branch; from the read that reaches `turn` on, those above `fork` are of another."""
+
+    def __init__(self, turn: int, fork: int, final: int = 0) -> None:
+        self.chain, self.turn, self.fork, self.final = list(CHAIN), turn, fork, final
+        self.flips = 1
+
+    def read(self, first: int, last: int) -> Sequence[Block]:
+        if first <= self.turn <= last and self.flips:
+            self.flips -= 1
+            name = f"other {self.flips}"
+            new = chain(self.fork + 1, LENGTH, branch=name, parent_branch="")
+            self.chain[self.fork + 1 :] = new
+        return self.chain[first : last + 1]
+
+    def head(self) -> BlockRef:
+        return self.chain[-1].ref
+
+    def finalized(self) -> BlockRef | None:
+        return self.chain[self.final].ref
+
+    def ref(self, number: int) -> BlockRef | None:
+        return self.chain[number].ref if number < len(self.chain) else None
+
+    def blocks(self, first: int, last: int) -> Sequence[Block]:
+        return self.chain[first : last + 1]
+
+    def block_by_hash(self, block_hash: str) -> Block | None:
+        return next((one for one in self.chain if one.ref.hash == block_hash), None)
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Database]:
+    """No daemon runs."""
+    new_database(tmp_path / "ethmon.db").close()
+    with open_beside(tmp_path / "ethmon.db") as database:
+        yield database
+
+
+@pytest.mark.parametrize(("turn", "fork"), [(4_700, 4_650), (1_500, 1_450), (2_950, 2_900), (100, 20)])
+def test_a_head_that_reorganises_meanwhile_is_read_again(alone: Database, turn: int, fork: int) -> None:
+    """The break may lie in what is held, or at a joint with what is stored already."""
+    node = ForkingNode(turn, fork)
+    done = backfill(alone, node.read, in_flight=1, source=node)
+    assert (done.left, done.unreadable) == (0, 0)
+    assert stored(alone) == [tuple(block.row) for block in node.chain[:LENGTH]]
+    (covered,) = coverage.ranges(alone)
+    assert (covered.first, covered.last_hash) == (0, node.chain[LENGTH - 1].ref.hash)
+    assert gaps.open_gaps(alone) == ()
+
+
+def test_a_break_below_the_finalized_block_is_an_error(alone: Database) -> None:
+    node = ForkingNode(1_500, 1_450, final=2_000)
+    with pytest.raises(BrokenLink):
+        backfill(alone, node.read, in_flight=1, source=node)
+
+
+def test_a_node_that_never_settles_is_an_error_at_last(alone: Database) -> None:
+    node = ForkingNode(4_700, 4_650)
+    node.flips = 99
+    with pytest.raises(BrokenLink):
+        backfill(alone, node.read, first=4_000, in_flight=1, source=node)
+    assert 99 - node.flips == ATTEMPTS + 1
 
 
 def test_nothing_missing_asks_nothing(db: Database) -> None:
