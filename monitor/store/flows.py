@@ -127,13 +127,19 @@ def _run(db: Database) -> list[DepositRange]:
 
 def _days(db: Database, run: list[DepositRange]) -> list[list[DepositRange]]:
     """The run cut where a day of block times is full."""
+    times: dict[BlockNumber, UnixTime] = dict(
+        db.rows(
+            "SELECT number, timestamp FROM block WHERE number IN"
+            " (SELECT first_block FROM deposit_range UNION SELECT last_block FROM deposit_range)"
+        )
+    )
     days: list[list[DepositRange]] = []
     began: UnixTime | None = None
     for one in run:
-        time = time_of(db, _stored(db, one.last))
+        time = times.get(one.last)
         if not days or began is None or time is None or time - began > SECONDS_PER_DAY:
             days.append([])
-            began = time_of(db, _stored(db, one.first))
+            began = times.get(one.first)
         days[-1].append(one)
     return days
 

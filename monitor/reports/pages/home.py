@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from monitor.errors import EthmonError
+from monitor.issued import IssuanceSource
 from monitor.readings.words import age
-from monitor.reports.burn import coverage_words
+from monitor.reports.burn import BurnFrame, coverage_words
 from monitor.reports.charts.wording import moment, short_hash
-from monitor.reports.status import Status, read_status
-from monitor.reports.supply import method_words, supply_view
+from monitor.reports.status import Status, status_of
+from monitor.reports.supply import method_words, net_of
 from monitor.store import ledger, positions
 from monitor.store.database import Database, open_reader
 from monitor.supply.issuance import Unknown, bounds_gwei
@@ -63,13 +64,19 @@ def read_stamp(path: Path, now: UnixTime) -> Stamp:
 
 def read_home(path: Path, stake: tuple[int, int] | None, now: UnixTime) -> Home:
     """All tiles; of an empty database only what it lacks. Raises StoreError."""
-    status = read_status(path, now)
     with open_reader(path) as db, db.snapshot():
-        tiles = (*_chain_tiles(status, now), *_supply_tile(db, stake), *_position_tile(db), _gap_tile(status))
-    return Home(status.chain_name, path.name, tiles)
+        status = status_of(db, now)
+        day = next((frame for frame in status.burn if frame.name == "24h"), None)
+        tiles = [
+            *_chain_tiles(status, day, now),
+            *_supply_tile(db, day, stake),
+            *_position_tile(db),
+            _gap_tile(status),
+        ]
+    return Home(status.chain_name, path.name, tuple(tiles))
 
 
-def _chain_tiles(status: Status, now: UnixTime) -> Iterator[Tile]:
+def _chain_tiles(status: Status, day: BurnFrame | None, now: UnixTime) -> Iterator[Tile]:
     if status.head is None:
         yield Tile("Newest block", "none yet", "`ethmon run` follows the chain", "", "bad")
         return
@@ -82,7 +89,6 @@ def _chain_tiles(status: Status, now: UnixTime) -> Iterator[Tile]:
         "",
         "bad" if late > LATE_S else "",
     )
-    day = next((frame for frame in status.burn if frame.name == "24h"), None)
     if day is not None:
         bound = "" if day.exact else "≥ "
         note = f"exact, {day.totals.blocks:,} blocks" if day.exact else coverage_words(day)
@@ -93,20 +99,19 @@ def _chain_tiles(status: Status, now: UnixTime) -> Iterator[Tile]:
         yield Tile("Base fee", _gwei(row.base_fee_wei), blob, "fees")
 
 
-def _supply_tile(db: Database, stake: tuple[int, int] | None) -> Iterator[Tile]:
-    try:
-        day = supply_view(db, "24h", stake).frames[0]
-    except EthmonError:
+def _supply_tile(db: Database, day: BurnFrame | None, stake: tuple[int, int] | None) -> Iterator[Tile]:
+    if day is None:
         return
-    known = method_words(day.issuance).partition(":")[0].partition(" by ")[0]
-    if isinstance(day.net, Unknown):
-        yield Tile("Net supply, 24 h", "not known", day.net.cause, "supply")
+    issuance, net = net_of(day, IssuanceSource(db, stake))
+    known = method_words(issuance).partition(":")[0].partition(" by ")[0]
+    if isinstance(net, Unknown):
+        yield Tile("Net supply, 24 h", "not known", net.cause, "supply")
         return
-    low, high = day.net.low_wei, day.net.high_wei
+    low, high = net.low_wei, net.high_wei
     middle, half = (low + high) // 2, (high - low + 1) // 2
     sign = "+" if middle > 0 else ""
     spread = f"± {format_eth(half, 0)} ETH; " if half >= WEI_PER_ETH else ""
-    issued = 0 if isinstance(day.issuance, Unknown) else sum(bounds_gwei(day.issuance)) // 2 * WEI_PER_GWEI
+    issued = 0 if isinstance(issuance, Unknown) else sum(bounds_gwei(issuance)) // 2 * WEI_PER_GWEI
     note = f"{spread}issued {format_eth(issued, 0)} ETH, {known}"
     yield Tile("Net supply, 24 h", f"{sign}{format_eth(middle, 0)} ETH", note, "supply")
 
