@@ -120,6 +120,26 @@ def test_endless_holes_end_the_search_and_nothing_is_made_up() -> None:
     assert contracts.rounds < 70
 
 
+def test_a_round_of_midnight_itself_belongs_to_the_day_that_begins() -> None:
+    contracts = proxy_of({1: [(10, DAY), (20, 3 * DAY), (30, 5 * DAY)]})
+    asked = [UnixTime(day * DAY) for day in (1, 3, 5)]
+    found = contracts.run(read_past(FEED, asked, UnixTime(9 * DAY))).before
+    assert {moment // DAY: one.answer for moment, one in found.items()} == {3: 10, 5: 20}
+
+
+def test_a_newer_phase_is_believed_a_day_and_no_longer() -> None:
+    phases = {1: [(10, 3 * DAY), (11, 20 * DAY)], 2: [(20, 2 * DAY), (21, 21 * DAY)]}
+
+    def answer(moment: int) -> int:
+        found = proxy_of(phases).run(read_past(FEED, [UnixTime(moment)], UnixTime(30 * DAY)))
+        return found.before[UnixTime(moment)].answer
+
+    phases[1][0] = (10, 3 * DAY - 1)
+    assert answer(3 * DAY) == 20
+    phases[2][0] = (20, 2 * DAY - 1)
+    assert answer(3 * DAY) == 10
+
+
 def test_a_scale_that_cannot_be_is_no_other_scale() -> None:
     contracts = proxy_of({1: [(10, DAY)]})
     contracts.say(FEED, chainlink.DECIMALS, 255)

@@ -18,9 +18,10 @@ from monitor.closes import closes_of_file
 from monitor.comovement import eth_with
 from monitor.domain import BlockRef, FeedPrice
 from monitor.errors import EthmonError, UsageError
-from monitor.macro.correlation import log_returns, needed, pearson, rolling
-from monitor.store import ledger, prices
-from monitor.units import Address, UnixTime
+from monitor.macro.correlation import Return, at_day, change, log_returns, needed, pearson, rolling
+from monitor.store import closes, ledger, prices
+from monitor.store.closes import CloseRow
+from monitor.units import Address, BlockNumber, UnixTime
 from tests.support.commands import ROOT, ethmon
 from tests.support.databases import block, block_hash, new_database, ref
 
@@ -63,6 +64,43 @@ def test_prices_as_far_apart_as_floats_go_have_returns() -> None:
     returns = log_returns(wild, wild)
     assert all(math.isfinite(one.first) for one in returns)
     assert rolling(returns, 14)[-1].value == pytest.approx(1)
+
+
+def test_a_hole_of_five_days_is_a_holiday_and_one_of_six_is_a_hole() -> None:
+    first = {0: 1.0, 5: 2.0, 11: 4.0}
+    assert [one.day for one in log_returns(first, first)] == [5]
+
+
+def of_r(r: float, start: int) -> list[Return]:
+    """28 days whose correlation is `r`: a multiple of four of signs that are orthogonal."""
+    signs = [(1, 1), (-1, 1), (1, -1), (-1, -1)] * 7
+    return [
+        Return(start + place, one, r * one + math.sqrt(1 - r * r) * other)
+        for place, (one, other) in enumerate(signs)
+    ]
+
+
+def test_the_interval_and_the_surprise_are_those_of_fishers_tables() -> None:
+    """r = 0.5 is z = 0.5493; of 28 returns its standard error is 1/5."""
+    low, high = math.tanh(0.549306 - 1.959964 / 5), math.tanh(0.549306 + 1.959964 / 5)
+    found = at_day(of_r(0.5, 0), 27, 28)
+    assert (found.value, found.low, found.high) == tuple(pytest.approx(x, abs=1e-6) for x in (0.5, low, high))
+    moved = change([*of_r(-0.5, 0), *of_r(0.5, 28)], 55, 28)
+    assert moved.value == pytest.approx(1)
+    assert moved.surprise == pytest.approx(2 * 0.549306 / math.sqrt(2 / 25), abs=1e-5)
+
+
+def test_a_close_of_nothing_is_none_and_an_old_answer_is_no_close_of_the_day(tmp_path: Path) -> None:
+    feed, end = "ETH/USD", UnixTime(9 * DAYS)
+
+    def row(day: int, answer: int, time: int) -> CloseRow:
+        return CloseRow(feed, day, day, answer, 0, UnixTime(time), Address("0x" + "11" * 20), BlockNumber(1))
+
+    with new_database(tmp_path / "ethmon.db") as db:
+        rows = [row(3, 7, 3 * DAYS - 1), row(4, 5, 4 * DAYS), row(5, 0, 6 * DAYS - 1), row(6, -5, 7 * DAYS - 1), row(8, 6, 9 * DAYS - 1)]  # fmt: skip
+        closes.save(db, rows)
+        assert prices.daily_closes(db, feed, end) == {4: 5, 8: 6}
+        assert prices.daily_closes(db, feed, UnixTime(end - 1)) == {4: 5}
 
 
 def by_pandas(first: Series, second: Series, window: int) -> pd.Series:

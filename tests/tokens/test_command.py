@@ -89,6 +89,21 @@ def test_the_table_names_what_cannot_be_seen(folder: Path) -> None:
     assert "USDC: its contract calls itself" in shown
 
 
+def test_cents_are_shown_where_they_matter_and_cut(tmp_path: Path) -> None:
+    with new_database(tmp_path / "ethmon.db") as db:
+        usdt, usdc = LISTED[:2]
+        ledger.append(db, chain(0, 1), UnixTime(1_800_000_000))
+        small = {
+            usdt.address: TokenSupply(9_999_999_999, 6, ""),
+            usdc.address: TokenSupply(10_000_999_999, 6, ""),
+        }
+        tokens.save(db, ref(1), [usdt, usdc], dict(small))
+    table = ethmon(tmp_path, "tokens").stdout
+    assert "  9,999.99  " in table
+    assert "  10,000  " in table
+    assert "  20,000  " in table
+
+
 def test_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
     new_database(tmp_path / "ethmon.db").close()
     done = ethmon(tmp_path, "tokens")

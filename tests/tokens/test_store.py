@@ -70,7 +70,12 @@ def test_looks_at_the_past_are_dense_enough_for_every_window_and_picture(db: Dat
     for end in range(8 * SECONDS_PER_DAY, 9 * SECONDS_PER_DAY - step, 600):
         for window in (SECONDS_PER_HOUR, SECONDS_PER_DAY, 7 * SECONDS_PER_DAY):
             assert tokens.start_of_window(db, TOKEN.address, UnixTime(AT + end), window) is not None
-    assert token_track(db, "7d").holes == []
+    track = token_track(db, "7d")
+    assert track.holes == []
+    newest = tokens.newest_time(db)
+    assert track.times[-1] == newest
+    assert newest is not None
+    assert track.total[-1] == (10**6 + newest - AT) / 10
 
 
 def test_changes_end_with_what_a_backfill_read_after_the_last_block_that_was_followed(db: Database) -> None:

@@ -198,12 +198,13 @@ def test_a_series_that_ended_is_not_carried_on(db: Database, tmp_path: Path) -> 
     assert told.value == CannotSee(f"the newest common close is {FIRST + 7 - max(gold)} days old")
 
 
-def test_a_close_that_is_still_to_be_read_is_waited_for(db: Database) -> None:
+@pytest.mark.parametrize("feed", ["XAU/USD", "ETH/USD"])
+def test_a_close_that_is_still_to_be_read_is_waited_for(db: Database, feed: str) -> None:
     settles = (FIRST + 4) * DAY + SETTLED_S
     with db.transaction() as connection:
-        connection.execute("DELETE FROM price_close WHERE feed = 'XAU/USD' AND day = ?", (FIRST + 3,))
+        connection.execute("DELETE FROM price_close WHERE feed = ? AND day = ?", (feed, FIRST + 3))
     assert isinstance(read(db, RULES, settles - 1)[0].value, Decimal)
-    assert read(db, RULES, settles)[0].value == CannotSee("the close of XAU/USD is not read yet")
+    assert read(db, RULES, settles)[0].value == CannotSee(f"the close of {feed} is not read yet")
 
 
 def csv_of(series: dict[int, float], column: str = "close") -> str:
