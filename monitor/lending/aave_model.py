@@ -45,12 +45,15 @@ class AaveModel:
             return AaveModel(self._with_reserves_of(other), other.account, other.price)
         if cause is Cause.PARAMETER:
             emodes = {id_: other.market.emodes.get(id_, emode) for id_, emode in self.market.emodes.items()}
-            return self._on(self._market(cause, other, emodes, other.market))
-        return self._on(self._market(cause, other, self.market.emodes, self.market))
+            return self._on(self._market(cause, other, emodes, other.market), other)
+        return self._on(self._market(cause, other, self.market.emodes, self.market), other)
 
-    def _on(self, market: Market) -> AaveModel:
-        """The account on another market: the same one keeps what was found."""
-        return self if market == self.market else AaveModel(market, self.account, self.price)
+    def _on(self, market: Market, other: AaveModel) -> AaveModel:
+        """The account on another market: what was found there, on this one or on the other's, is kept."""
+        if market == self.market:
+            return self
+        same = market == other.market and self.account == other.account
+        return other if same else AaveModel(market, self.account, self.price)
 
     def _market(self, cause: Cause, other: AaveModel, emodes: Mapping[int, EMode], rules: Market) -> Market:
         theirs = other.market.reserves

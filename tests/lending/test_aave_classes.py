@@ -233,6 +233,23 @@ def test_the_line_and_the_exact_price_agree() -> None:
     assert pace.k == pytest.approx(0.01)
 
 
+def test_what_was_found_on_the_later_market_is_not_looked_for_again() -> None:
+    """Of a hundred positions, between two blocks, mostly only interest moved."""
+    mine = account({WSTETH: 100 * WAD}, {USDT: 180_000 * 10**6})
+    old = market()
+    grown = replace(old.reserves[USDT], debt_index=Ray(RAY * 1001 // 1000))
+    new = replace(old, reserves={**old.reserves, USDT: grown})
+    first, last = AaveModel(old, mine, NOW), AaveModel(new, mine, NOW + TICKS_PER_USD)
+    assert first.replaced(Cause.INTEREST, last) is last
+    assert first.replaced(Cause.RATIO, last) is first
+    found = attribute(first, last)
+    assert [(one.cause, one.before, one.after) for one in found] == [
+        (Cause.INTEREST, first.tick(), last.tick())
+    ]
+    other = AaveModel(new, account({WSTETH: 100 * WAD}, {USDT: 1_000 * 10**6}), NOW)
+    assert first.replaced(Cause.INTEREST, other) not in (first, other)
+
+
 def test_a_moved_price_is_taken_apart_to_the_last_tick() -> None:
     before = account({WSTETH: 100 * WAD, WBTC: 10**7}, {USDT: 180_000 * 10**6})
     after = account({WSTETH: 100 * WAD, WBTC: 10**7}, {USDT: 150_000 * 10**6})
