@@ -159,8 +159,11 @@ def run(args: list[str] | None = None) -> None:
     except EthmonError as error:
         _fail(error, "--debug" in argv)
         sys.exit(error.exit_code)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        click.echo(_wrong_use(error), err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
@@ -168,6 +171,13 @@ def run(args: list[str] | None = None) -> None:
     except BrokenPipeError:
         sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _wrong_use(error: click.ClickException) -> str:
+    """One line instead of click's four."""
+    said = " ".join(error.format_message().split())
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"ethmon: {said} `{context.command_path} --help` explains." if context else f"ethmon: {said}"
 
 
 def _fail(error: EthmonError, debug: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli import App
+from monitor.cli.families import Listing
 from monitor.cli.output import Cell, emit, table_options
 from monitor.cli.when import utc
 from monitor.errors import UsageError
@@ -21,9 +22,9 @@ HISTORY_COLUMNS = ("time", "block", "severity", "news", "what", "rule", "id", "s
 READING_COLUMNS = ("reading", "unit", "worse", "labels", "window", "what")
 
 
-@click.group()
+@click.group(cls=Listing)
 def alerts() -> None:
-    """What is open, answers to it, and test messages."""
+    """What is open, answers to it, and test messages. Without a command: `list`."""
 
 
 @alerts.command("list")

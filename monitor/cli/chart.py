@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli import App
+from monitor.cli.families import Family
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def since_option(default: str) -> Callable[..., Any]:
     )
 
 
-@click.group()
+@click.group(cls=Family)
 def chart() -> None:
     """Draw the history as PNG or SVG: burn, supply, fees, a position, the ladder, tokens.
 

@@ -66,7 +66,7 @@ def _commands(folder: Path) -> Iterator[str]:
     yield f"cd {folder}        (with its config.env every command asks the demo)"
     for one in ("supply", "positions", "tokens", "status --watch", f'query "{ask}"'):
         yield f"{command} {one}"
-    yield f"{command} run        (anywhere else: mainnet; public endpoints, or your own in ETH_RPC_URLS)"
+    yield f"cd ..; {_command_in(Path())} run        (mainnet: public endpoints, or your own in ETH_RPC_URLS)"
 
 
 def _command_in(folder: Path) -> str:

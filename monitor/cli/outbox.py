@@ -7,6 +7,7 @@ import time
 import click
 
 from monitor.cli import App
+from monitor.cli.families import Listing
 from monitor.cli.output import emit, table_options
 from monitor.cli.when import utc
 from monitor.errors import UsageError
@@ -15,9 +16,9 @@ COLUMNS = ("id", "channel", "state", "severity", "created", "attempts", "done", 
 STATES = ("pending", "sending", "delivered", "dead", "dropped")
 
 
-@click.group()
+@click.group(cls=Listing)
 def outbox() -> None:
-    """Messages on their way, and those that did not arrive."""
+    """Messages on their way, and those that did not arrive. Without a command: `list`."""
 
 
 @outbox.command("list")

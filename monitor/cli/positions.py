@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli import App
+from monitor.cli.account import typed_account
 from monitor.cli.output import Cell, as_json, console, emit, table_options
 from monitor.cli.when import utc
 from monitor.errors import UsageError
@@ -98,7 +99,7 @@ def _snapshot(
 
 
 def _wallets(app: App, addresses: Sequence[str]) -> tuple[Wallet, ...]:
-    from monitor.watchlist import Wallet, load_watchlist, parse_address
+    from monitor.watchlist import Wallet, load_watchlist
 
     watched = load_watchlist(app.settings.watchlist)
     if not addresses:
@@ -107,7 +108,7 @@ def _wallets(app: App, addresses: Sequence[str]) -> tuple[Wallet, ...]:
                 "Nothing is watched: give an address, or `ethmon watch add ADDRESS --name NAME`."
             )
         return watched.wallets
-    asked = dict.fromkeys(parse_address("ADDRESS", text) for text in addresses)
+    asked = dict.fromkeys(map(typed_account, addresses))
     return tuple(Wallet(watched.name_of(address), address) for address in asked)
 
 

@@ -45,6 +45,8 @@ def replay(app: App, first: int | None, last: int | None, stored: bool, step: in
     """
     from monitor.watchlist import load_watchlist
 
+    if first is not None and last is not None and first > last:
+        raise UsageError(f"--from {first} is after --to {last}: exchange them.")
     watchlist = load_watchlist(app.settings.watchlist)
     outcome = _stored(app, watchlist, first, last) if stored else _archive(app, watchlist, first, last, step)
     _print(outcome, shape)

@@ -8,15 +8,17 @@ from typing import Any
 import click
 
 from monitor.cli import App
+from monitor.cli.account import typed_account
+from monitor.cli.families import Listing
 from monitor.cli.output import emit, table_options
 from monitor.errors import ConfigError, EthmonError, UsageError
 
 DEFAULT_ALERTS = ("20%", "10%", "5%", "2%")
 
 
-@click.group()
+@click.group(cls=Listing)
 def watch() -> None:
-    """Add, list and remove watched accounts (watchlist.toml; your comments survive)."""
+    """Add, list and remove watched accounts (watchlist.toml; your comments survive). Without a command: `list`."""
 
 
 @watch.command()
@@ -34,10 +36,8 @@ def add(app: App, address: str, name: str, alert_at: tuple[str, ...], offline: b
     """Watch ADDRESS: its positions on every supported protocol are found by themselves."""
     import tomlkit
 
-    from monitor.watchlist import parse_address
-
     path = app.settings.watchlist
-    account = parse_address("ADDRESS", address)
+    account = typed_account(address)
     document = _document(path)
     if any(str(table.get("address", "")).lower() == account for table in document.get("wallet", [])):
         raise UsageError(f"{address} is watched already. `ethmon watch list` shows it.")

@@ -174,6 +174,8 @@ def open_any_version(path: Path) -> Database:
 
     Raises StoreError where there is none or it is empty, and as `open_writer`.
     """
+    if not path.exists():
+        raise StoreError(f"{path} does not exist.")
     if not path.is_file() or not schema_version(path):
         raise StoreError(f"{path} is not a file with an ethmon database.")
     return Database(path, _connect(path, "ro", Synchronous.NORMAL))

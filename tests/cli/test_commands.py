@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -63,7 +64,13 @@ def test_without_a_network_run_names_the_setting_and_the_demo(tmp_path: Path) ->
             "--config: none.env does not exist. Write one with `ethmon init`.",
         ),
         (["suply"], 2, "Did you mean 'supply'?"),
-        (["backfill"], 2, "Missing option '--from'"),
+        (["backfill"], 2, "Missing option '--from'. `ethmon backfill --help` explains."),
+        (["supply", "--by", "week"], 2, "'week' is not one of 'hour', 'day', 'month'."),
+        (["watch", "add"], 2, "Missing argument 'ADDRESS'. `ethmon watch add --help` explains."),
+        (["watch", "add", "0x12", "--name", "x"], 2, "ADDRESS '0x12': is not an Ethereum address."),
+        (["positions", "vitalik.eth"], 2, "ADDRESS 'vitalik.eth': is not an Ethereum address."),
+        (["replay", "--from", "5", "--to", "2"], 2, "--from 5 is after --to 2"),
+        (["backup", "--to", "copy.db"], 1, "ethmon.db does not exist."),
         (["--db", "no/such/folder/x.db", "run"], 1, "the folder no/such/folder does not exist"),
     ],
 )
@@ -73,9 +80,16 @@ def test_an_error_is_one_line_that_names_the_fix(
     done = ethmon(tmp_path, *arguments, **NO_NODE)
     assert done.returncode == code
     assert words in done.stderr
-    assert "Traceback" not in done.stderr
-    if code == 1:
-        one_line(done.stderr)
+    assert one_line(done.stderr).startswith("ethmon: ")
+
+
+@pytest.mark.parametrize("family", ["alerts", "outbox", "watch"])
+def test_a_family_lists_without_a_command_and_its_help_is_whole(family: str, tmp_path: Path) -> None:
+    short, long = ethmon(tmp_path, family, "--json"), ethmon(tmp_path, family, "list", "--json")
+    assert (short.returncode, short.stdout, short.stderr) == (long.returncode, long.stdout, long.stderr)
+    explained = ethmon(tmp_path, family, "--help")
+    assert explained.returncode == 0
+    assert not re.search(r"\w\.\.\.$", explained.stdout, re.M)
 
 
 def test_a_misspelt_setting_is_refused(tmp_path: Path) -> None:

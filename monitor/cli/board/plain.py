@@ -64,7 +64,7 @@ def _alerts(board: Board, now: UnixTime) -> Iterator[tuple[str, str]]:
     for row in board.open[:SHOWN_ALERTS]:
         yield (
             "Alert",
-            f"{row.severity.name.lower()}, {row.phase} since {age(now - int(row.told_at))}: {row.title}",
+            f"{row.severity.name.lower()}, {row.phase}, told {age(now - int(row.told_at))} ago: {row.title}",
         )
     if len(board.open) > SHOWN_ALERTS:
         yield "Alert", f"and {len(board.open) - SHOWN_ALERTS} more: see `ethmon alerts list`"
