@@ -205,6 +205,21 @@ def test_rows_of_a_running_writer_appear_at_a_reload(site: Client, database: Pat
     assert site.ask("SELECT max(number) AS newest FROM block").json["rows"][0]["newest"] == before
 
 
+def test_sorting_by_time_is_sorting_by_the_key(site: Client) -> None:
+    """In the order of the table, which needs no look at every row; other orders and names of it stay."""
+    for table, time, key in (("block", "timestamp", "number"), ("v_block", "time_utc", "number")):
+        for sort in ("_sort", "_sort_desc"):
+            page = f"/ethmon/{table}.json?_size=20&timestamp__gt=1"
+            found = site.get(f"{page}&{sort}={time}").json
+            assert found["rows"] == site.get(f"{page}&{sort}={key}").json["rows"]
+            assert f"{sort}={key}" in found["next_url"]
+    paid = site.get("/ethmon/block.json?_sort_desc=base_fee_wei&_shape=array").json
+    assert [row["base_fee_wei"] for row in paid] == sorted(
+        (row["base_fee_wei"] for row in paid), reverse=True
+    )
+    assert "Cannot sort" in site.get("/ethmon/block.json?_sort=nonsense").text
+
+
 def test_a_file_put_in_the_place_of_the_served_one_is_what_is_shown(tmp_path: Path) -> None:
     path, other = tmp_path / "ethmon.db", tmp_path / "other.db"
     for place, last in ((path, 3), (other, 7)):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from monitor.errors import EthmonError, UsageError
 from monitor.reports.pages.guard import App, guarded
+from monitor.reports.pages.order import ordered
 from monitor.reports.pages.site import DATABASE, SETTINGS, metadata
 
 _HERE = Path(__file__).parent
@@ -80,7 +81,7 @@ def application(site: Site) -> App:
     )
     datasette.remove_database("_memory")
     datasette.add_database(LiveFile(datasette, site.database), name=DATABASE)
-    return guarded(datasette.app(), site.base_url, site.names)
+    return guarded(ordered(datasette.app(), site.base_url, DATABASE), site.base_url, site.names)
 
 
 def serve(app: App, listening: socket.socket, ready: Callable[[], None]) -> None:

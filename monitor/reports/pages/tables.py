@@ -15,6 +15,8 @@ class Table(NamedTuple):
     columns: dict[str, str] = {}  # noqa: RUF012 (never written)
     hidden: bool = False
     label: str = ""
+    time: str = ""
+    """A column that rises with that of `newest_first`, which is sorted by in its stead."""
 
 
 _POSITION = {
@@ -42,7 +44,7 @@ _SUMS = {
 TABLES = {
     "v_burn_day": Table("Burn and fees by day, exact ETH as text, times in UTC.", newest_first="start_utc"),
     "v_burn_hour": Table("Burn and fees by hour, exact ETH as text, times in UTC.", newest_first="start_utc"),
-    "v_block": Table("Blocks in human units, exact.", newest_first="number"),
+    "v_block": Table("Blocks in human units, exact.", newest_first="number", time="time_utc"),
     "v_gap": Table("What could not be read, why, and when it was filled.", newest_first="id"),
     "v_reorg": Table("What the chain took back.", newest_first="id"),
     "block": Table(
@@ -55,6 +57,7 @@ TABLES = {
             "excess_blob_gas": "the chain's memory of past blobs, from which the blob base fee follows",
             "burn_gwei": "whole gwei; burn_rem_wei is the rest below 10^9 wei",
         },
+        time="timestamp",
     ),
     "rollup_hour": Table("Sums over the stored blocks of an hour.", newest_first="start", columns=_SUMS),
     "rollup_day": Table("Sums over the stored blocks of a day.", newest_first="start", columns=_SUMS),
@@ -66,7 +69,7 @@ TABLES = {
     ),
     "position": Table(
         "The history of positions: a row when something that matters changed, and every few minutes.",
-        newest_first="id", columns=_POSITION | _HISTORY, label="name",
+        newest_first="id", columns=_POSITION | _HISTORY, label="name", time="block_time",
     ),
     "position_move": Table(
         "Why liquidation prices moved.", ("cause", "protocol"), "id",
