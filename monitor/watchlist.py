@@ -9,7 +9,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,10 @@ from alerts.model import Rule
 from alerts.rules import RuleError, nearest, parse_rules
 from monitor.domain import ListedToken
 from monitor.errors import ConfigError
+from monitor.fields import name_of, parse_address, parse_amount, short_text, text_of
 from monitor.protocols.token_list import SHIPPED, STABLECOIN
 from monitor.readings.catalogue import CATALOGUE
 from monitor.units import TICKS_PER_USD, WEI_PER_ETH, Address, Tick, Wei
-
-LONGEST_NAME = 80
-LARGEST = 10**18
-"""Of an amount: more than there ever will be, in any unit that is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,18 +148,6 @@ def _refuse_strangers(rules: Iterable[Rule], label: str, names: list[Any]) -> No
             )
 
 
-def parse_address(setting: str, text: object) -> Address:
-    """A 20-byte hex address; a mixed-case one must pass its checksum (EIP-55). Raises ConfigError."""
-    if not isinstance(text, str) or not _is_hex(text):
-        raise ConfigError(setting, "is not an Ethereum address.", "Write 0x and 40 hex digits.")
-    digits = text[2:]
-    if digits not in {digits.lower(), digits.upper()} and not _checksum_holds(text):
-        raise ConfigError(
-            setting, "fails its checksum (EIP-55): a digit is wrong.", "Copy the address again."
-        )
-    return Address(text.lower())
-
-
 def _document(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
@@ -185,15 +169,15 @@ def _entries(document: Mapping[str, Any], kind: str) -> list[tuple[str, Mapping[
 
 
 def _wallet(place: str, table: Mapping[str, Any]) -> Wallet:
-    return Wallet(_name(place, table), parse_address(f"{place}: address", table.get("address")))
+    return Wallet(name_of(place, table), parse_address(f"{place}: address", table.get("address")))
 
 
 def _level(place: str, table: Mapping[str, Any]) -> PriceLevel:
-    price = _amount(f"{place}: price_usd", table.get("price_usd"), TICKS_PER_USD)
-    side = _text(place, table, "side")
+    price = parse_amount(f"{place}: price_usd", table.get("price_usd"), TICKS_PER_USD)
+    side = text_of(place, table, "side")
     if side not in {"", "below", "above"}:
         raise ConfigError(f"{place}: side", f"{side!r} is not a side.", 'Write "below" or "above".')
-    return PriceLevel(_name(place, table), Tick(price), _text(place, table, "source"), side)
+    return PriceLevel(name_of(place, table), Tick(price), text_of(place, table, "source"), side)
 
 
 def _holding(place: str, table: Mapping[str, Any]) -> Holding:
@@ -203,14 +187,14 @@ def _holding(place: str, table: Mapping[str, Any]) -> Holding:
         raise ConfigError(
             f"{place}: cost_usd", "is neither a number nor an interval.", "Write 3800 or [3600, 4051]."
         )
-    low, high = sorted(_amount(f"{place}: cost_usd", end, TICKS_PER_USD) for end in ends)
-    amount = _amount(f"{place}: eth", table.get("eth"), WEI_PER_ETH)
-    return Holding(_name(place, table), Wei(amount), Tick(low), Tick(high), _text(place, table, "source"))
+    low, high = sorted(parse_amount(f"{place}: cost_usd", end, TICKS_PER_USD) for end in ends)
+    amount = parse_amount(f"{place}: eth", table.get("eth"), WEI_PER_ETH)
+    return Holding(name_of(place, table), Wei(amount), Tick(low), Tick(high), text_of(place, table, "source"))
 
 
 def _token(place: str, table: Mapping[str, Any]) -> WatchedToken:
     """A shipped token needs its name alone; what stands in the entry wins."""
-    name = _name(place, table)
+    name = name_of(place, table)
     known = {one.name: (one, chain) for chain, tokens in SHIPPED.items() for one in tokens}
     shipped, chain_id = known.get(name, (None, None))
     if "address" in table:
@@ -223,29 +207,22 @@ def _token(place: str, table: Mapping[str, Any]) -> WatchedToken:
             f"{place}: address", "is missing.", f"Only shipped tokens need none: {', '.join(known)}."
         )
     same = shipped is not None and shipped.address == address
-    texts = {key: _short(place, table, key) for key in ("kind", "denomination", "source") if key in table}
+    texts = {
+        key: short_text(place, table, key, required=key == "kind")
+        for key in ("kind", "denomination", "source")
+        if key in table
+    }
     base = shipped if shipped is not None and same else ListedToken(name, address, STABLECOIN, "", "")
     return WatchedToken(replace(base, **texts), chain_id)
 
 
-def _short(place: str, table: Mapping[str, Any], key: str) -> str:
-    text = _text(place, table, key).strip()
-    if len(text) > LONGEST_NAME or not text.isprintable() or (key == "kind" and not text):
-        raise ConfigError(
-            f"{place}: {key}",
-            "is empty, too long or not printable.",
-            f"Give up to {LONGEST_NAME} characters.",
-        )
-    return text
-
-
 def _series(place: str, table: Mapping[str, Any], folder: Path) -> Series:
-    name, file = _name(place, table), _text(place, table, "file")
+    name, file = name_of(place, table), text_of(place, table, "file")
     if "/" in name:
         raise ConfigError(f"{place}: name", "holds a slash.", "Only feeds have one, such as BTC/USD.")
     if not file or "\0" in file:
         raise ConfigError(f"{place}: file", "names no file.", 'Write file = "nasdaq.csv".')
-    return Series(name, folder / file, _text(place, table, "column"), _text(place, table, "source"))
+    return Series(name, folder / file, text_of(place, table, "column"), text_of(place, table, "source"))
 
 
 def _refuse_unknown_series(rules: Iterable[Rule], series: Iterable[Series]) -> None:
@@ -260,54 +237,7 @@ def _refuse_unknown_series(rules: Iterable[Rule], series: Iterable[Series]) -> N
             )
 
 
-def _name(place: str, table: Mapping[str, Any]) -> str:
-    name = _text(place, table, "name")
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise ConfigError(
-            f"{place}: name",
-            "is missing, too long or not printable.",
-            f"Give up to {LONGEST_NAME} characters.",
-        )
-    return name
-
-
-def _text(place: str, table: Mapping[str, Any], key: str) -> str:
-    value = table.get(key, "")
-    if not isinstance(value, str):
-        raise ConfigError(f"{place}: {key}", "is not text.", "Put it in quotes.")
-    return value
-
-
-def _amount(setting: str, value: object, unit: int) -> int:
-    """A positive number in TOML as an exact count of units, rounded down below one unit."""
-    try:
-        number = (
-            Decimal(str(value))
-            if isinstance(value, int | float | str) and not isinstance(value, bool)
-            else Decimal(0)
-        )
-    except InvalidOperation:
-        number = Decimal(0)
-    if not number.is_finite() or not 0 < number < LARGEST:
-        raise ConfigError(setting, "is not a positive number.", "Write for instance 1780.")
-    return int(number * unit)
-
-
 def _refuse_twins(kind: str, values: Sequence[str]) -> None:
     for value in values:
         if values.count(value) > 1:
             raise ConfigError(f"watchlist, {kind} {value}", "stands twice.", "Keep one of them.")
-
-
-def _is_hex(text: str) -> bool:
-    return len(text) == 42 and text[:2] == "0x" and all(char in "0123456789abcdefABCDEF" for char in text[2:])
-
-
-def _checksum_holds(text: str) -> bool:
-    from eth_utils.crypto import keccak
-
-    digest = keccak(text=text[2:].lower()).hex()
-    return all(
-        not char.isalpha() or char.isupper() == (int(nibble, 16) >= 8)
-        for char, nibble in zip(text[2:], digest, strict=False)
-    )

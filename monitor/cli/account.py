@@ -8,7 +8,7 @@ from monitor.units import Address
 
 def typed_account(text: str) -> Address:
     """The account of an argument ADDRESS. Raises UsageError."""
-    from monitor.watchlist import parse_address
+    from monitor.fields import parse_address
 
     try:
         return parse_address(f"ADDRESS {text[:50]!r}", text)

@@ -109,7 +109,7 @@ def _view(app: App, addresses: Path | None, *, live: bool) -> LadderView:
 
 def _addresses(file: Path) -> list[Address]:
     """Raises UsageError, and ConfigError naming the line."""
-    from monitor.watchlist import parse_address
+    from monitor.fields import parse_address
 
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
