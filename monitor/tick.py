@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 
 from monitor.chain.follower import Advance, Follower, Standstill
-from monitor.domain import BlockRef
+from monitor.chain.parentage import check_parentage
+from monitor.domain import Block, BlockRef, BlockRow
+from monitor.errors import BadAnswer
 from monitor.ports import BlockSource, Clock
-from monitor.store import gaps, ledger
+from monitor.store import gaps, history, identity, ledger
 from monitor.store.database import Database
 from monitor.units import BlockNumber
+
+log = logging.getLogger("ethmon")
 
 Decide = Callable[[Advance], Callable[[Database], None] | None]
 """Reads the rest of a snapshot at the new head (node I/O), and returns what to write with it."""
@@ -46,6 +51,7 @@ class Tick:
         start_blocks: int,
         decide: Decide | None = None,
     ) -> None:
+        self._source = source
         self._db = db
         self._clock = clock
         self._decide = decide
@@ -55,9 +61,29 @@ class Tick:
         """One pass. Raises NodeError, ChainError and StoreError; nothing is written then."""
         step = self._follower.advance()
         if isinstance(step, Advance):
+            self._check_parentage(step.blocks)
             extra = self._decide(step) if self._decide else None
             self._write(step, extra)
         return step
+
+    def _check_parentage(self, blocks: Sequence[Block]) -> None:
+        """Where a stored row excludes its child, the row may be the lie: a backfill does not prove hashes."""
+        chain_id, parent = identity.chain_id(self._db), self._parent(blocks[0].ref)
+        try:
+            check_parentage(chain_id, parent, blocks)
+        except BadAnswer:
+            again = None if parent is None else self._source.block_by_hash(blocks[0].ref.parent_hash)
+            if again is None:
+                raise
+            check_parentage(chain_id, again.row, blocks)
+            log.warning("the stored block %d was not what its hash says: read again", again.ref.number)
+            ledger.amend(self._db, [again.row], self._clock.now())
+
+    def _parent(self, child: BlockRef) -> BlockRow | None:
+        """The row of the block that `child` builds on, where it is stored; the follower has checked the link."""
+        before = BlockNumber(child.number - 1)
+        ours = ledger.recent_ref(self._db, before)
+        return history.block(self._db, before) if ours and ours.hash == child.parent_hash else None
 
     def _write(self, step: Advance, extra: Callable[[Database], None] | None) -> None:
         at = self._clock.now()
