@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from alerts.fields import RuleError, nearest
 from alerts.model import Rule
-from alerts.rules import RuleError, nearest, parse_rules
+from alerts.rules import parse_rules
 from monitor.domain import ListedToken
 from monitor.errors import ConfigError
 from monitor.fields import name_of, parse_address, parse_amount, short_text, text_of

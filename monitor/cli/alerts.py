@@ -147,7 +147,7 @@ def _answer(count: int, target: str, done: str) -> None:
 
 
 def _rule(rules: tuple[Rule, ...], name: str | None) -> Rule:
-    from alerts.rules import nearest
+    from alerts.fields import nearest
 
     named = {rule.name: rule for rule in rules}
     if name is None:
@@ -158,7 +158,7 @@ def _rule(rules: tuple[Rule, ...], name: str | None) -> Rule:
 
 
 def _chosen(makers: dict[str, Make], name: str | None) -> dict[str, Make]:
-    from alerts.rules import nearest
+    from alerts.fields import nearest
 
     if name is None:
         return makers
