@@ -82,11 +82,16 @@ class VaultModel:
         return liquidation_tick(self.outcome())
 
     def health_at(self, price: int) -> int | None:
-        """Of a dripped and poked vault with ETH at `price`, wad."""
+        """Of a dripped and poked vault with ETH at `price`, wad. None while the oracle is void."""
+        if self.at.eth_ratio is None and not self.at.osm.current.valid:
+            return None
         return maker.health_factor(self.vault, self.dripped, self._spot_at(price))
 
     def _spot_at(self, eth_wad: int) -> int:
-        price = OsmPrice(floor_div(eth_wad * (self.at.eth_ratio or WAD), WAD), valid=True)
+        ratio = self.at.eth_ratio
+        price = (
+            self.at.osm.current if ratio is None else OsmPrice(floor_div(eth_wad * ratio, WAD), valid=True)
+        )
         return spot_after_poke(price, self.at.around.par, self.at.ilk.mat)
 
     def replaced(self, cause: Cause, other: Model) -> Model:

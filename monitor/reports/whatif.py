@@ -40,6 +40,10 @@ def supposed(seen: Seen, tick: Tick, market: FeedPrice | None) -> Then:
         return Then(None, None, seen.cause)
     try:
         price = _own_price(seen, tick, market)
+        if _is_beyond_the_search(seen, price):
+            raise CannotSee(
+                "liquidatable now; from which higher price on it is not, the protocol does not tell"
+            )
         health = None if seen.model is None else seen.model.health_at(price)
         return Then(liquidatable_at(seen)(price), None if health is None else Wad(health))
     except CannotSee as error:
@@ -55,6 +59,16 @@ def _own_price(position: Position, tick: int, market: FeedPrice | None) -> int:
             "its price is of a token that follows ETH, and no ETH/USD feed answers to compare with"
         )
     return floor_div(position.price.answer * scaled(tick, market.decimals), market.answer)
+
+
+def _is_beyond_the_search(position: Position, price: int) -> bool:
+    """A stretch that ends with the present price was not looked for above it: bands remember how the price moved."""
+    found = position.outcome
+    return (
+        position.test is None
+        and isinstance(found, AlreadyLiquidatable)
+        and price > found.highest == position.price.answer
+    )
 
 
 def liquidatable_at(position: Position) -> Callable[[int], bool]:

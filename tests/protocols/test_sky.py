@@ -16,10 +16,12 @@ from monitor.lending.position import NO_ETH_PRICE, Cause, EventKind, Position, U
 from monitor.protocols.base import EventLog, Refusal
 from monitor.protocols.sky import Sky
 from monitor.protocols.sky_deployments import SkyDeployment
-from monitor.units import MAX_UINT256, RAY, WAD, Address, BlockNumber
+from monitor.reports.whatif import Then, supposed
+from monitor.units import MAX_UINT256, RAY, TICKS_PER_USD, WAD, Address, BlockNumber, Tick
 from tests.support import vectors
 from tests.support.contracts import REVERTED, Contracts, address_of, block_at
 from tests.support.hostile import spoil as spoil_some
+from tests.support.supposed import check_supposed
 
 FILES = vectors.of_protocol("Maker/Sky (dss)")
 SCENES = [
@@ -229,6 +231,8 @@ def test_collateral_that_is_not_eth_has_no_eth_price(scene):
     assert row.outcome.reason is NeverReason.NO_ETH
     assert row.price == NO_ETH_PRICE
     assert row.queued is None
+    check_supposed(row)
+    assert supposed(row, Tick(1_800 * TICKS_PER_USD), None) == Then(False, row.health_factor)
 
 
 @pytest.mark.parametrize(
