@@ -7,7 +7,9 @@ A channel that fails is left alone for longer and longer; its messages wait in o
 waited arrives late, in order, marked late, and collapsed into few messages.
 
 Delivery is at least once: a process that dies between the channel's acceptance and our record of
-it sends that one message again. Messages go one at a time, so a kill costs one duplicate at most.
+it sends that one message again. On a channel messages go one at a time, so a kill costs it one
+duplicate at most. One at most on all channels together is not to be had: a server that takes a
+message and keeps its answer would have to hold back the others.
 """
 
 from __future__ import annotations

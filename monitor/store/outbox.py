@@ -7,8 +7,8 @@
     pending --correction came first, or a person--> dropped
 
 A row that was claimed by a process that died is claimed again when its lease is over, or at the
-next start (`release_leases`): nothing is lost, and at most the one message that was in flight is
-sent twice.
+next start (`release_leases`): nothing is lost, and at most the one message that was in flight on a
+channel is sent twice.
 """
 
 from __future__ import annotations

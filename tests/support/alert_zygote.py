@@ -4,21 +4,22 @@
 
 This process imports everything once and forks a life for each line it reads; it prints the life's
 pid, and `over` when it has died. A life ticks (block, decision, outbox in one transaction) and
-delivers to a webhook at the same time, as the daemon does, until it is killed.
+delivers to two webhooks at the same time, a thread for each, as the daemon does, until it is killed.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
 from alerts.channels.webhook import Webhook
 from alerts.model import BlockStamp, Reading, Rule
-from alerts.posts import serve
+from alerts.posts import Bell, start
 from alerts.rules import parse_rules
 from monitor.domain import Block
 from monitor.readings.catalogue import CATALOGUE
@@ -29,10 +30,23 @@ from monitor.units import UnixTime
 from tests.support.databases import block
 
 FIRST = 1_000
-CHANNELS = ("webhook",)
+CHANNELS = ("first", "second")
 RULES: tuple[Rule, ...] = parse_rules(
     {"wallet": [{"name": "Whale", "alert_at": ["20%", "10%"], "cool_down": 0}]}, CATALOGUE
 )[:1]
+
+
+class Named(Webhook):
+    """A webhook that is one of several."""
+
+    def __init__(self, url: str, name: str) -> None:
+        super().__init__(f"{url}{name}")
+        self.name = name
+
+
+def channels(url: str) -> list[Named]:
+    """Told apart by their paths."""
+    return [Named(url, name) for name in CHANNELS]
 
 
 def distance(number: int) -> Decimal:
@@ -46,31 +60,28 @@ def decide(db: Database, new: Block) -> None:
     incidents.decide(db, RULES, (reading,), at=at, channels=CHANNELS, now_wall=time.time())
 
 
-def tick(db: Database, wake: threading.Event) -> None:
+def tick(db: Database, bell: Bell) -> None:
     head = ledger.cursor(db)
     new = block(head.number + 1 if head else FIRST)
     with db.transaction():
         ledger.append(db, (new,), UnixTime(new.ref.timestamp))
         decide(db, new)
-    wake.set()
+    bell.set()
 
 
 def live(path: Path, url: str) -> None:
-    wake, stopping = threading.Event(), threading.Event()
+    bell = Bell()
     with open_writer(path) as db:
-        ready = threading.Event()
+        SqliteOutbox(db).release_leases()
 
-        def deliver() -> None:
+        @contextmanager
+        def open_outbox() -> Generator[SqliteOutbox]:
             with db.sibling() as mine:
-                outbox = SqliteOutbox(mine)
-                outbox.release_leases()
-                ready.set()
-                serve(outbox, [Webhook(url)], time.time, wake=wake, stopping=stopping)
+                yield SqliteOutbox(mine)
 
-        threading.Thread(target=deliver, daemon=True).start()
-        ready.wait(10)
+        start(open_outbox, channels(url), time.time, bell=bell)
         while True:
-            tick(db, wake)
+            tick(db, bell)
 
 
 def main() -> None:
