@@ -6,6 +6,7 @@ of a command is imported when it runs.
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from importlib import import_module
@@ -108,6 +109,14 @@ class LazyGroup(click.Group):
             ctx.fail(f"No such command '{args[0]}'.{hint}")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Click's own, but a reader that has enough (`| head`) is no failure: click ends with 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """The list of commands without importing any."""
         with formatter.section("Commands"):
@@ -168,14 +177,13 @@ def run(args: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _wrong_use(error: click.ClickException) -> str:
     """One line instead of click's four."""
     said = " ".join(error.format_message().split())
+    said += "" if said.endswith((".", "?")) else "."
     context = error.ctx if isinstance(error, click.UsageError) else None
     return f"ethmon: {said} `{context.command_path} --help` explains." if context else f"ethmon: {said}"
 

@@ -201,7 +201,7 @@ def target(out: Path, *, dark: bool = False, phone: bool = False) -> tuple[Path,
 
     vector = SUFFIXES.get(out.suffix.lower())
     if vector is None:
-        raise UsageError(f"--out {out}: the name must end in .png or .svg.")
+        raise UsageError(f"{out}: the name must end in .png or .svg.")
     return out, Look(dark=dark, phone=phone, vector=vector)
 
 
@@ -210,7 +210,5 @@ def write(out: Path, content: bytes) -> None:
     try:
         out.write_bytes(content)
     except OSError as error:
-        raise UsageError(
-            f"--out {out}: cannot be written ({error.strerror or type(error).__name__})."
-        ) from None
+        raise UsageError(f"{out}: cannot be written ({error.strerror or type(error).__name__}).") from None
     click.echo(str(out))

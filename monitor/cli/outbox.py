@@ -68,6 +68,8 @@ def retry(app: App, row: int | None) -> None:
 
     with open_beside(app.settings.db) as db:
         count = store.retry(db, row)
+    if row is not None and not count:
+        raise UsageError(f"Message {row} is not dead. `ethmon outbox list` shows all.")
     click.echo(f"{count} dead messages wait for delivery again; every channel is tried at once.")
 
 

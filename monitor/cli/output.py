@@ -76,8 +76,13 @@ def console() -> Any:
     """A rich console that does not cut lines when its output is a pipe or a file."""
     from rich.console import Console
 
-    plain = Console()
-    return plain if plain.is_terminal else Console(width=_UNLIMITED, soft_wrap=True)
+    class Quiet(Console):
+        def on_broken_pipe(self) -> None:
+            """Told as elsewhere; rich's own ends with 1."""
+            raise BrokenPipeError
+
+    plain = Quiet()
+    return plain if plain.is_terminal else Quiet(width=_UNLIMITED, soft_wrap=True)
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:

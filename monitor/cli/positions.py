@@ -114,7 +114,9 @@ def _wallets(app: App, addresses: Sequence[str]) -> tuple[Wallet, ...]:
 
 def _print(view: PositionView) -> None:
     if not view.lines:
-        click.echo("No positions. Watch an account with `ethmon watch add ADDRESS --name NAME`.")
+        click.echo(
+            "No positions on the protocols of docs/protocols.md. `ethmon watch add ADDRESS --name NAME` watches an account."
+        )
         return
     row = view.lines[0].row
     hash_text = "" if view.at is None else f"  {view.at.hash}"

@@ -6,6 +6,7 @@ import click
 
 from monitor.cli import App
 from monitor.cli.output import Cell, emit, table_options
+from monitor.errors import UsageError
 
 
 @click.command()
@@ -29,6 +30,8 @@ def query(app: App, sql: str | None, limit: int, timeout: float, shape: str) -> 
         or "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite%' ORDER BY type DESC, name"
     )
     result = run(app.settings.db, asked, row_limit=limit, time_limit_s=timeout)
+    if shape == "json" and len(set(result.columns)) < len(result.columns):
+        raise UsageError("Two columns have the same name: name them apart with AS.")
     emit(result.columns, [tuple(_cell(value) for value in row) for row in result.rows], shape)
     if result.truncated:
         click.echo(f"ethmon: cut after {limit:,} rows; ask for more with --limit.", err=True)

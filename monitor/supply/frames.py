@@ -98,14 +98,14 @@ def _moment(wanted: str, chain: Chain | None, now: UnixTime) -> Frame:
     if date := _DATE.fullmatch(wanted):
         return _dated(wanted, date, now)
     raise UsageError(
-        f"--since {wanted!r} is not a time frame. Use 24h, 7d, 1y, merge, pectra, month, 2025, 2025-Q3, "
+        f"{wanted!r} is not a time frame. Use 24h, 7d, 1y, merge, pectra, month, 2025, 2025-Q3, "
         "2025-03, 2025-03-01 or FROM..TO."
     )
 
 
 def _fork_frame(name: str, start: UnixTime | None, now: UnixTime) -> Frame:
     if start is None:
-        raise UsageError(f"--since {name}: the time of that fork is not known on this chain. Use a date.")
+        raise UsageError(f"{name}: the time of that fork is not known on this chain. Use a date.")
     return _since(name, start, now)
 
 
@@ -125,7 +125,7 @@ def _dated(wanted: str, date: re.Match[str], now: UnixTime) -> Frame:
         end = _before(_unix(ends // 12, ends % 12 + 1))
         return Frame(wanted, _before(_unix(year or 0, first)), end)
     except ValueError:
-        raise UsageError(f"--since {wanted!r} is not a date of the calendar. Write YYYY-MM-DD.") from None
+        raise UsageError(f"{wanted!r} is not a date of the calendar. Write YYYY-MM-DD.") from None
 
 
 def _is_whole(wanted: str) -> bool:
@@ -138,7 +138,7 @@ def _checked(frame: Frame, text: str, now: UnixTime) -> Frame:
     """The frame as far as there can be blocks: neither after `now` nor before time 0."""
     name, start, end = frame.name, max(frame.start, _before(UnixTime(0))), min(frame.end, now)
     if start >= end:
-        raise UsageError(f"--since {text!r} starts after it ends, or in the future.")
+        raise UsageError(f"{text!r} starts after it ends, or in the future.")
     return Frame(name, start, end)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from monitor.cli import COMMANDS
 from tests.support.commands import ROOT, ethmon
+from tests.support.databases import new_database
 
 NO_NODE = {"ETH_RPC_URLS": "http://127.0.0.1:1"}
 
@@ -133,3 +135,40 @@ def test_init_asks_and_asks_again(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "http:// or https://" in done.stdout
     assert "ETH_RPC_URLS=http://127.0.0.1:8545" in (tmp_path / "config.env").read_text()
+
+
+def _stored(folder: Path) -> Path:
+    """A database in which nothing is stored yet."""
+    with new_database(folder / "ethmon.db"):
+        return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["query", "SELECT 1 AS a, 2 AS a", "--json"],
+            "Two columns have the same name: name them apart with AS.",
+        ),
+        (["outbox", "retry", "7"], "Message 7 is not dead."),
+        (["chart", "burn", "--out", "x.gif"], "x.gif: the name must end in .png or .svg."),
+    ],
+)
+def test_what_cannot_be_done_is_wrong_use(arguments: list[str], words: str, tmp_path: Path) -> None:
+    done = ethmon(_stored(tmp_path), *arguments)
+    assert done.returncode == 2
+    assert one_line(done.stderr).startswith(f"ethmon: {words}")
+
+
+@pytest.mark.parametrize("command", ["query", "alerts readings", "outbox", "ladder"])
+def test_a_reader_that_has_enough_is_no_failure(command: str, tmp_path: Path) -> None:
+    """As `ethmon ... | head -0` does it: the pipe is closed before the first line."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as gone:
+        done = subprocess.run(
+            [sys.executable, "-m", "monitor", *command.split()],
+            cwd=_stored(tmp_path), stdout=gone, stderr=subprocess.PIPE, text=True, check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
