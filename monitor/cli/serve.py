@@ -39,8 +39,8 @@ def serve(app: App, host: str, port: int, base_url: str, names: tuple[str, ...])
         raise UsageError(f"--base-url: {base_url} is not a path. Start it with /, as in /ethmon/.")
     open_reader(app.settings.db).close()
     base_url = base_url.rstrip("/") + "/"
-    site = server.application(server.Site(app.settings.db, app.settings.stake, base_url, names))
     with server.listen(host, port) as listening:
+        site = server.application(server.Site(app.settings.db, app.settings.stake, base_url, names))
         if not server.is_loopback(host):
             click.echo(
                 f"Warning: everybody who reaches {host} can read this database, without a password.", err=True
