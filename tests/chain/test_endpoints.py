@@ -29,7 +29,7 @@ from tests.support.clock import ManualClock
 from tests.support.recorded_node import RecordedNode, child_of, synthetic
 from tests.support.rpc_server import RefusalError, RpcServer
 
-LENGTH = 12
+LENGTH = 48
 NOW = 1_750_000_000 + 12 * LENGTH
 
 
@@ -71,7 +71,7 @@ def test_a_block_source_reads_the_chain(net: Callable[..., Net]) -> None:
     head = source.head()
     assert (head.number, source.finalized(), source.ref(BlockNumber(3))) == (
         LENGTH - 1,
-        source.ref(BlockNumber(LENGTH - 3)),
+        source.ref(BlockNumber(LENGTH - 33)),
         source.blocks(BlockNumber(3), BlockNumber(3))[0].ref,  # type: ignore[union-attr]
     )
     blocks = source.blocks(BlockNumber(0), BlockNumber(LENGTH + 1))

@@ -23,8 +23,9 @@ from monitor.chain.endpoints import Endpoints
 from monitor.domain import Block
 from monitor.errors import NodeError
 from monitor.store import history, ledger
+from monitor.supply.burn import next_base_fee_wei
 from monitor.tick import Tick
-from monitor.units import BlockNumber, Wei
+from monitor.units import BlockNumber, Gas, Wei
 from tests.support import rpc_server as bad
 from tests.support.clock import ManualClock
 from tests.support.databases import new_database
@@ -32,7 +33,7 @@ from tests.support.recorded_node import JsonBlock, RecordedNode, child_of, synth
 from tests.support.rpc_server import RpcServer
 
 SLOT_S = 12
-FINALITY = 12
+FINALITY = 32
 FAULTS = [
     None, bad.status(500), bad.html, bad.cut_off, bad.wrong_id, bad.short, bad.reordered, bad.duplicated, bad.hang_up,
     bad.rate_limited(2), bad.not_a_list, bad.empty, bad.no_result,
@@ -88,7 +89,11 @@ class HttpMachine(RuleBasedStateMachine):
 
     def mine_on(self, count: int, salt: int) -> None:
         for _ in range(count):
-            self.chain.append(child_of(self.chain[-1], gasUsed=salt))
+            limit, used, fee = (
+                int(self.chain[-1][name], 16) for name in ("gasLimit", "gasUsed", "baseFeePerGas")
+            )
+            following = next_base_fee_wei(Gas(limit), Gas(used), Wei(fee))
+            self.chain.append(child_of(self.chain[-1], gasUsed=salt, baseFeePerGas=following))
         self.clock.advance(count * SLOT_S)
         self.remember()
 
@@ -96,7 +101,7 @@ class HttpMachine(RuleBasedStateMachine):
     def mine(self, count: int, salt: int) -> None:
         self.mine_on(count, salt)
 
-    @rule(depth=st.integers(1, FINALITY - 1), more=st.integers(0, 3), salt=st.integers(21_000, 10**6))
+    @rule(depth=st.integers(1, 11), more=st.integers(0, 3), salt=st.integers(21_000, 10**6))
     def reorg(self, depth: int, more: int, salt: int) -> None:
         depth = min(depth, len(self.chain) - 1)
         del self.chain[len(self.chain) - depth :]

@@ -208,10 +208,10 @@ def swept_blocks(length: int) -> list[dict[str, Any]]:
 def test_the_sweep_is_a_second_estimate_from_stored_payouts(tmp_path: Path) -> None:
     """Half of the payouts are to validators of the sample; the rate that they show is the truth."""
     node = DepositNode()
-    blocks = swept_blocks(320)
+    blocks = swept_blocks(340)
     for one in blocks:
         node.add(one)
-    for number in range(320, LENGTH):
+    for number in range(340, LENGTH):
         del node.blocks[number]
     with RpcServer(node) as server, new_database(tmp_path / "ethmon.db") as db:
         source = Endpoints([server.url], clock=ManualClock(START))

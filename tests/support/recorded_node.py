@@ -124,7 +124,7 @@ class RecordedNode:
         self.by_hash: dict[str, JsonBlock] = {}
         self.lag = 0
         """Blocks by which this node is behind."""
-        self.finality = 2
+        self.finality = 32
         self.missing: set[str] = {"eth_getHeaderByNumber"}
         """Methods that it does not have."""
         self.receipts: dict[str, list[int] | None] = {}
