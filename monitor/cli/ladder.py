@@ -207,9 +207,9 @@ def _rows(view: LadderView, rung: Rung) -> list[tuple[Cell, ...]]:
 
 def _record(view: LadderView, rungs: Sequence[Rung]) -> dict[str, object]:
     return {
-        "block": view.block,
+        "block": view.block if view.entries or view.left_out else None,
         "hash": None if view.at is None else view.at.hash,
-        "price_usd": _plain(view.price),
+        "price_usd": _plain(view.price) if view.price else None,
         "rungs": [
             {
                 "price_usd": _plain(rung.tick),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -172,3 +173,8 @@ def test_a_reader_that_has_enough_is_no_failure(command: str, tmp_path: Path) ->
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_ladder_of_nobody_has_neither_block_nor_price(tmp_path: Path) -> None:
+    found = json.loads(ethmon(_stored(tmp_path), "ladder", "--json").stdout)
+    assert found == {"block": None, "hash": None, "price_usd": None, "rungs": [], "left_out": {}}
