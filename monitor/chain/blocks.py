@@ -6,7 +6,10 @@ length. Works for `eth_getBlockByNumber(n, false)` and `eth_getHeaderByNumber` a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+from operator import attrgetter
 from typing import Annotated
 
 import msgspec
@@ -73,9 +76,7 @@ def to_block(json: BlockJson, number: int, blob_fee: BlobFee, label: str) -> Blo
     `receipt_gas` stays None: where `burn_rule` is RECEIPTS it is read by `monitor.chain.receipts`.
     """
     try:
-        block = _block(json, blob_fee)
-        if block.ref.number != number:
-            raise ValueError(f"number {block.ref.number} instead of {number}")
+        (block,) = _blocks((json,), number, blob_fee)
     except ValueError as error:
         raise BadAnswer(label, f"block {number} holds {error}.") from None
     return block
@@ -88,6 +89,10 @@ def to_blocks(
 
     Raises BadAnswer, or the first error of a single request.
     """
+    found = [answer for answer in answers if isinstance(answer, BlockJson)]
+    if len(found) == len(answers):
+        with suppress(ValueError):  # in one of them, which is found one by one
+            return [*_blocks(found, first, blob_fee)]
     blocks: list[Block | None] = []
     for number, answer in enumerate(answers, first):
         if answer is None:
@@ -139,27 +144,42 @@ def _ref(json: BlockJson) -> BlockRef:
     )
 
 
-def _block(json: BlockJson, blob_fee: BlobFee) -> Block:
-    """All numbers in one go, their units by position: one at a time would double the cost of a block."""
-    base_fee, used, excess = json.base_fee_per_gas, json.blob_gas_used, json.excess_blob_gas
-    _check_fields(json)
-    fields = [json.number, json.timestamp, json.gas_limit, json.gas_used]
-    fields += [text for text in (base_fee, used, excess) if text is not None]
-    amounts = [withdrawal.amount for withdrawal in json.withdrawals or ()]
-    values, count = int64s(fields + amounts), len(fields)
-    number, time, gas_limit, gas_used = values[:4]
-    row = BlockRow(
-        number,
-        time,
-        gas_limit,
-        gas_used,
-        None if base_fee is None else values[4],
-        _HEADER if json.block_access_list_hash is None else _RECEIPTS,
-        None,
-        *(_NO_BLOBS if used is None else _blobs(time, values[count - 2], values[count - 1], blob_fee)),
-        *_contents(json, values[count:]),
-    )
-    return Block(BlockRef(number, block_hash(json.hash), block_hash(json.parent_hash), time), row)
+_QUANTITIES = attrgetter(
+    "number", "timestamp", "gas_limit", "gas_used", "base_fee_per_gas", "blob_gas_used", "excess_blob_gas"
+)
+
+
+def _blocks(found: Sequence[BlockJson], first: int, blob_fee: BlobFee) -> list[Block]:
+    """All numbers of all blocks in one look, their units by position: one at a time would double the cost."""
+    fields = int64s([text for json in found for text in _QUANTITIES(json) if text is not None])
+    amounts = int64s([one.amount for json in found if json.withdrawals for one in json.withdrawals])
+    values, paid = iter(fields), iter(amounts)
+    blocks: list[Block] = []
+    parent = BlockHash("")
+    for asked, json in enumerate(found, first):
+        _check_fields(json)
+        number, time = next(values), next(values)
+        if number != asked:
+            raise ValueError(f"number {number} instead of {asked}")
+        row = BlockRow(
+            number,
+            time,
+            next(values),
+            next(values),
+            None if json.base_fee_per_gas is None else next(values),
+            _HEADER if json.block_access_list_hash is None else _RECEIPTS,
+            None,
+            *(
+                _NO_BLOBS
+                if json.blob_gas_used is None
+                else _blobs(time, next(values), next(values), blob_fee)
+            ),
+            *_contents(json, paid),
+        )
+        above = parent if json.parent_hash == parent else block_hash(json.parent_hash)
+        parent = block_hash(json.hash)
+        blocks.append(Block(BlockRef(number, parent, above, time), row))
+    return blocks
 
 
 def _check_fields(json: BlockJson) -> None:
@@ -179,17 +199,17 @@ def _blobs(
     return used, excess, storable(fee)
 
 
-def _contents(json: BlockJson, amounts: list[int]) -> tuple[int | None, int | None, Gwei | None]:
-    """Counts of transactions and withdrawals, and what was withdrawn."""
+def _contents(json: BlockJson, amounts: Iterator[int]) -> tuple[int | None, int | None, Gwei | None]:
+    """Counts of transactions and withdrawals, and what was withdrawn: the next of `amounts`."""
     count = transaction_count(json.transactions)
     if json.withdrawals is None:
         if json.withdrawals_root is not None and count is not None:
             raise ValueError("a withdrawals root but no withdrawals")
         return count, None, None
-    paid = sum(amounts)
+    paid = sum(islice(amounts, len(json.withdrawals)))
     if paid > MAX_INT64:
         raise ValueError("withdrawals of 2**63 gwei or more")
-    return count, len(amounts), Gwei(paid)
+    return count, len(json.withdrawals), Gwei(paid)
 
 
 def storable(fee: Wei | None) -> Wei | None:

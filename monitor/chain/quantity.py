@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 from monitor.units import MAX_INT64, Address, BlockHash
@@ -39,7 +40,7 @@ def int64s(texts: Sequence[str]) -> list[Any]:
     joined = "".join(texts)
     if joined.count("0x") != len(texts) or (joined and not joined.encode().isalnum()):  # bytes: ASCII only
         raise ValueError("not a hex quantity")
-    values = [int(text, 16) for text in texts]
+    values = list(map(int, texts, repeat(16)))
     if values and max(values) > MAX_INT64:
         raise ValueError("a quantity of 2**63 or more")
     return values

@@ -133,6 +133,44 @@ def test_a_wrong_value_is_a_bad_answer_that_names_the_endpoint(name: str, value:
     assert "\n" not in str(caught.value)
 
 
+FORKS: list[dict[str, Any]] = [
+    {"baseFeePerGas": None, "difficulty": "0x5", "withdrawalsRoot": None, "withdrawals": None, "blobGasUsed": None, "excessBlobGas": None},
+    {"withdrawalsRoot": None, "withdrawals": None, "blobGasUsed": None, "excessBlobGas": None},
+    {"blobGasUsed": None, "excessBlobGas": None, "withdrawals": []},
+    {"blobGasUsed": "0x20000", "excessBlobGas": "0x7", "withdrawals": [{"amount": "0x5"}, {"amount": "0x7"}]},
+    {"blobGasUsed": "0x0", "excessBlobGas": "0x9", "blockAccessListHash": "0x" + "ab" * 32, "slotNumber": "0x5"},
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(FORKS), min_size=1, max_size=8))
+def test_a_batch_reads_as_its_blocks_one_by_one(forks: list[dict[str, Any]]) -> None:
+    """Numbers of a batch are read together, by position: no fork's missing field shifts them."""
+    found = [DECODE.decode(json.dumps(block)) for block in chain_of(forks)]
+    single = [to_block(one, number, no_blob_fee, "node") for number, one in enumerate(found)]
+    assert to_blocks(found, 0, no_blob_fee, "node") == single
+    assert to_blocks([*found, None], 0, no_blob_fee, "node") == [*single, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("gasUsed", "12"), ("excessBlobGas", None), ("number", "0x9"), ("hash", "0x")]
+)
+def test_the_wrong_block_of_a_batch_is_named(name: str, value: Any) -> None:
+    chain = chain_of([FORKS[3]] * 4)
+    chain[2][name] = value
+    found = [DECODE.decode(json.dumps(block)) for block in chain]
+    with pytest.raises(BadAnswer, match=r"^node: block 2 holds "):
+        to_blocks(found, 0, no_blob_fee, "node")
+
+
+def chain_of(forks: list[dict[str, Any]]) -> list[JsonBlock]:
+    found: list[JsonBlock] = []
+    below: JsonBlock | None = None
+    for fork in forks:
+        below = child_of(below)
+        found.append({name: value for name, value in {**below, **fork}.items() if value is not None})
+    return found
+
+
 def test_upper_case_hashes_are_the_same_block() -> None:
     block = child_of(child_of(None))
     shouted = {**block, "hash": "0x" + block["hash"][2:].upper(), "gasUsed": "0x0" + block["gasUsed"][2:]}
