@@ -49,6 +49,7 @@ class Endpoints(Pool):
         super().__init__(urls, clock=clock, chain_id=chain_id, timeout_s=timeout_s)
         self.blob_fee = blob_fee
         self._final: BlockRef | None = None
+        self._doubted = False
 
     def head(self) -> BlockRef:
         """The newest block of the endpoint in use; one that is behind the others is left first."""
@@ -79,9 +80,11 @@ class Endpoints(Pool):
             return found
         doubt = doubt or self._otherwise(found)
         if doubt:
-            log.warning("finality is not believed: %s", doubt)
+            if not self._doubted:
+                log.warning("finality is not believed: %s", doubt)
+            self._doubted = True
             return None
-        self._final = found
+        self._final, self._doubted = found, False
         return found
 
     def _otherwise(self, found: BlockRef) -> str:
