@@ -110,7 +110,7 @@ def test_a_file_that_is_no_backup_is_refused(tmp_path: Path) -> None:
         other.write_bytes(content)
         with pytest.raises(StoreError):
             copies.restore(other, tmp_path / "ethmon.db", AT)
-    with pytest.raises(StoreError, match="is not a file"):
+    with pytest.raises(StoreError, match="does not exist"):
         copies.restore(tmp_path / "none.db", tmp_path / "ethmon.db", AT)
     assert not (tmp_path / "ethmon.db").exists()
 
