@@ -172,7 +172,7 @@ def run(args: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        click.echo(_wrong_use(error), err=True)
+        _say(_wrong_use(error))
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
@@ -193,4 +193,10 @@ def _fail(error: EthmonError, debug: bool) -> None:
         import traceback
 
         traceback.print_exception(error)
-    click.echo(f"ethmon: {error}", err=True)
+    _say(f"ethmon: {error}")
+
+
+def _say(text: str) -> None:
+    from monitor.cli.charset import printable
+
+    click.echo(printable(text), err=True)

@@ -1,4 +1,4 @@
-"""Output for terminals that do not speak UTF-8: signs that they lack become plain ones of the same width."""
+"""What a terminal is given: one line of printable signs, and plain ones of the same width where it does not speak UTF-8."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ def tolerate_poor_terminals() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
             stream.reconfigure(errors=_HANDLER)
+
+
+def printable(text: str) -> str:
+    """One line that moves no cursor and changes no colour: files, nodes and contracts have a say in our texts."""
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:

@@ -119,18 +119,15 @@ def render(board: Board, now: UnixTime) -> Table:
     from rich.text import Text
 
     from monitor.cli.board.plain import lines
+    from monitor.cli.charset import printable
 
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, text in lines(board, now):
         alarming = name in _ALARMING and not text.startswith("none")
-        table.add_row(name, Text(_printable(text), style="bold red" if alarming else ""))
+        table.add_row(name, Text(printable(text), style="bold red" if alarming else ""))
     return table
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def _draw(board: Board, file: Path) -> None:

@@ -159,6 +159,15 @@ def test_a_terminal_without_utf_8_gets_plain_signs_of_the_same_width(path: Path)
     assert "> " in plain.stdout
 
 
+def test_an_error_moves_no_cursor_whoever_wrote_its_text(path: Path) -> None:
+    (path.parent / "own.csv").write_text("date,close\n2026-01-0\x1b]0;mine\x07\x9b2J\u202eX,5\n")
+    with terminal(path.parent, "--db", str(path), "correlate", "--with", "own.csv") as it:
+        assert it.end() == 2
+    assert b"is not a day" in it.seen
+    assert not {b"\x1b", b"\x07"} & {bytes([byte]) for byte in it.seen}
+    assert not {"\x9b", "\u202e"} & set(it.seen.decode())
+
+
 def test_in_a_pipe_it_prints_again_and_again(path: Path) -> None:
     with started(path.parent, "status", "--watch", "--every", "0.2", "--json") as process:
         log = path.parent / "stderr.log"
