@@ -26,7 +26,8 @@ from monitor.units import UnixTime
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from monitor.cli.demo_view import Seen, View
+    from monitor.cli.demo_view import View
+    from monitor.cli.demo_window import Seen
     from monitor.localnet.player import Pace, Player
     from monitor.localnet.receivers import Receivers
     from monitor.localnet.scenario import Step
@@ -94,7 +95,7 @@ class Show:
     def __init__(
         self, stage: Stage, receivers: Receivers, console: TextIO, stop: threading.Event, *, fast: bool
     ) -> None:
-        from monitor.cli.demo_view import Window
+        from monitor.cli.demo_window import Window
 
         self._stage = stage
         self._receivers = receivers
@@ -136,7 +137,7 @@ class Show:
 
     def _is_stored(self) -> bool:
         """Whether the daemon has the chain's head; asked by the chain's thread, with a connection of its own."""
-        from monitor.cli.demo_view import Window
+        from monitor.cli.demo_window import Window
 
         window = Window(DATABASE)
         head = window.head()

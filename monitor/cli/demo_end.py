@@ -9,7 +9,8 @@ from pathlib import Path
 from shutil import which
 
 from monitor.cli.demo_positions import liquidation_words, table_lines
-from monitor.cli.demo_view import Seen, reorg_words
+from monitor.cli.demo_window import Seen
+from monitor.cli.demo_words import reorg_words
 from monitor.store.history import FeeStats
 from monitor.units import format_eth, format_gwei
 

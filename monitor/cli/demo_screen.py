@@ -14,7 +14,8 @@ from monitor.cli import demo_positions
 from monitor.cli.board.blocks import Stack, Titled
 from monitor.cli.board.danger import bars
 from monitor.cli.board.pieces import DIM, Section, curve, fit, flow, joined, labelled, plain
-from monitor.cli.demo_view import Seen, blobs_in, block_cells, fee_words, reorg_words
+from monitor.cli.demo_window import Seen
+from monitor.cli.demo_words import blobs_in, block_cells, fee_words, reorg_words
 from monitor.cli.when import utc
 from monitor.reports.board.content import Near
 from monitor.store.positions import StoredPosition

@@ -17,7 +17,8 @@ from alerts.model import ChartRequest, Severity
 from monitor.cli.demo_end import last_page
 from monitor.cli.demo_positions import Danger, Liquidation
 from monitor.cli.demo_screen import Screen, draw
-from monitor.cli.demo_view import Lines, Seen, Window
+from monitor.cli.demo_view import Lines
+from monitor.cli.demo_window import Seen, Window
 from monitor.domain import BlockRef, BlockRow, BurnRule, Reorg
 from monitor.localnet.blobs import RlpItem, rlp_encode
 from monitor.store.history import ReorgRecord
