@@ -42,7 +42,7 @@ QUERIES = (
         "    issued_gwei / 1e9 AS issued_eth, unknown\nFROM issuance_sample\nORDER BY slot DESC\nLIMIT 500"),
     Canned(_POSITIONS, "positions", "Positions, nearest to liquidation first", "Liquidation price, distance, health, size and proof of each.",
         "SELECT name, protocol, market, outcome, round(liquidation_usd, 2) AS liquidation_usd, round(price_usd, 2) AS price_usd,\n"
-        "    round(distance * 100, 2) AS distance_percent, round(CAST(health_factor AS REAL) / 1e18, 4) AS health_factor,\n"
+        "    round(distance * 100, 2) AS distance_percent, CAST(CAST(health_factor AS REAL) / 1e14 AS INTEGER) / 1e4 AS health_factor,\n"
         "    round(collateral_usd) AS collateral_usd, round(debt_usd) AS debt_usd, proof, block_number, account\n"
         "FROM position_now\nORDER BY distance IS NULL, distance"),
     Canned(_POSITIONS, "position_history", "One position over time", "Its last seven days. Type a wallet's name as the watch list has it.",
