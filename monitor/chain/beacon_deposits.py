@@ -7,12 +7,14 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from monitor.chain.reply import Shape
-from monitor.errors import BadAnswer
+from monitor.chain.reply import TEXT, Shape
+from monitor.errors import BadAnswer, BlockGone, CallReverted, Unsupported
 from monitor.supply.deposits import (
     BUILDER_DEPOSITS,
+    DEPOSIT_COUNT,
     DEPOSIT_TOPIC,
     decode_builder_deposit,
+    decode_count,
     decode_deposit,
     sum_deposits,
 )
@@ -61,11 +63,14 @@ def read_deposits(
 ) -> Deposits:
     """Deposits of blocks `first` to `last`, which should be finalized; validators' and builders'.
 
-    `next_number` of the range before proves that no log is missing. Raises NodeError.
+    `next_number` of the range before proves that no log is missing before another one, and the contract's
+    own count, where the node still has the state of `last`, that none is missing after the last one.
+    Raises NodeError.
     """
     try:
         found = [decode_deposit(data) for data in _logs(node, contract, [DEPOSIT_TOPIC], first, last)]
         total, following = sum_deposits(found, next_number)
+        _check_count(node, contract, last, following)
         if builders:
             total += sum(
                 decode_builder_deposit(data) for data in _logs(node, BUILDER_DEPOSITS, [], first, last)
@@ -73,6 +78,22 @@ def read_deposits(
     except ValueError as error:
         raise BadAnswer("deposit logs", f"blocks {first} to {last}: {error}.") from None
     return Deposits(Gwei(total), following)
+
+
+def _check_count(node: Caller, contract: Address, last: BlockNumber, following: int | None) -> None:
+    """Raises ValueError where the contract has counted other deposits than the logs tell of."""
+    if following is None:
+        return
+    call = {"to": contract, "data": DEPOSIT_COUNT}
+    try:
+        text = node.call("eth_call", [call, hex(last)], TEXT)
+    except (Unsupported, CallReverted, BlockGone):
+        return  # the state is pruned: the next range's first log tells
+    if text == "0x":
+        return  # not the contract that we know: a network of one's own
+    count = decode_count(bytes.fromhex(text.removeprefix("0x")))
+    if count != following:
+        raise ValueError(f"the contract has counted {count} deposits, its logs end at {following}")
 
 
 def _logs(

@@ -9,6 +9,8 @@ from monitor.units import Address, Gwei
 
 DEPOSIT_TOPIC = "0x649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5"
 """DepositEvent(bytes,bytes,bytes,bytes,bytes)."""
+DEPOSIT_COUNT = "0x621fd130"
+"""get_deposit_count()."""
 BUILDER_DEPOSITS = Address("0x0000bff46984e3725691fa540a8c7589300d8282")
 """EIP-8282: stake of builders, since Amsterdam; one log without topics per deposit."""
 
@@ -42,6 +44,13 @@ def decode_builder_deposit(data: bytes) -> Gwei:
     if len(data) != _BUILDER_BYTES:
         raise ValueError(f"a builder deposit has {_BUILDER_BYTES} bytes of data, not {len(data)}")
     return Gwei(int.from_bytes(data[_BUILDER_AMOUNT], "big"))
+
+
+def decode_count(data: bytes) -> int:
+    """What `get_deposit_count()` returns: `bytes` that hold a little-endian uint64."""
+    if len(data) != 96 or _word(data, 0) != 32 or _word(data, 32) != 8:
+        raise ValueError("get_deposit_count() has another layout")
+    return int.from_bytes(data[64:72], "little")
 
 
 def sum_deposits(deposits: Iterable[Deposit], next_number: int | None) -> tuple[Gwei, int | None]:

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 
 import pytest
+from eth_abi import encode
 
 from monitor.chain.beacon import Beacon
 from monitor.chain.beacon_deposits import read_deposits
@@ -409,10 +410,16 @@ class Logs:
     def __init__(self, logs: list[dict[str, object]]) -> None:
         self.logs = logs
         self.ranges: list[tuple[int, int]] = []
+        self.count: bytes | None = None
+        """What the contract has counted; None: the state is pruned."""
 
     def call(self, method: str, params, shape):
         import msgspec
 
+        if method == "eth_call":
+            if self.count is None:
+                raise Unsupported("logs", "missing trie node")
+            return "0x" + self.count.hex()
         wanted = params[0]
         first, last = int(wanted["fromBlock"], 16), int(wanted["toBlock"], 16)
         self.ranges.append((first, last))
@@ -429,8 +436,6 @@ BUILDERS = "0x0000bff46984e3725691fa540a8c7589300d8282"
 
 
 def event(number: int, amount: int) -> bytes:
-    from eth_abi import encode
-
     fields = (bytes(48), bytes(32), amount.to_bytes(8, "little"), bytes(96), number.to_bytes(8, "little"))
     return encode(["bytes"] * 5, fields)
 
@@ -480,6 +485,22 @@ def test_deposits_are_summed_from_logs_in_ranges_that_providers_allow() -> None:
     assert read_deposits(logs, CONTRACT, 1, 1_200, next_number=7).next_number == 10
     assert read_deposits(logs, CONTRACT, 10, 20, next_number=9) == (0, 9)
     assert read_deposits(logs, CONTRACT, 10, 20) == (0, None)
+
+
+def test_a_log_that_is_missing_at_the_end_is_missed_in_the_contracts_count() -> None:
+    logs = Logs([log(5, 0, event(7, 1))])
+    logs.count = encode(["bytes"], [(8).to_bytes(8, "little")])
+    assert read_deposits(logs, CONTRACT, 1, 10, next_number=7) == (1, 8)
+    assert read_deposits(logs, CONTRACT, 6, 10, next_number=8) == (0, 8)
+    logs.logs.clear()
+    with pytest.raises(BadAnswer, match="has counted 8 deposits, its logs end at 7"):
+        read_deposits(logs, CONTRACT, 1, 10, next_number=7)
+    assert read_deposits(logs, CONTRACT, 1, 10) == (0, None)  # of what was before nothing is known
+    logs.count = b""
+    assert read_deposits(logs, CONTRACT, 1, 10, next_number=7) == (0, 7)  # no such contract there
+    logs.count = bytes(32)
+    with pytest.raises(BadAnswer, match="another layout"):
+        read_deposits(logs, CONTRACT, 1, 10, next_number=7)
 
 
 def test_builders_deposits_count_where_asked_for() -> None:

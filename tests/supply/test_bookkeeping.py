@@ -15,7 +15,7 @@ from monitor.store import events, flows, identity, issuance, ledger, rollback
 from monitor.store.database import Database
 from monitor.store.flows import DepositRange
 from monitor.supply.consensus import max_issuance_per_epoch
-from monitor.supply.deposits import DEPOSIT_TOPIC
+from monitor.supply.deposits import DEPOSIT_COUNT, DEPOSIT_TOPIC
 from monitor.supply.forks import MAINNET
 from monitor.supply.issuance import ConsensusTotal, Estimated, Method, Unknown
 from monitor.units import UnixTime
@@ -36,14 +36,17 @@ class DepositNode(RecordedNode):
     def __init__(self) -> None:
         super().__init__(BLOCKS, chain_id=1)
         self.refuses = False
-        self.hides = -1
+        self.hides: set[int] = set()
+        self.pruned = False
 
     def _get_logs(self, wanted: dict[str, Any]) -> list[dict[str, Any]]:
         if self.refuses:
             raise RefusalError(-32005, "query returned more than 10000 results")
         first, last = int(wanted["fromBlock"], 16), int(wanted["toBlock"], 16)
         assert wanted["topics"] == [DEPOSIT_TOPIC]
-        numbers = [number for number in range(first, last + 1) if number % 10 == 0 and number != self.hides]
+        numbers = [
+            number for number in range(first, last + 1) if number % 10 == 0 and number not in self.hides
+        ]
         return [
             {
                 "data": "0x" + deposit(number // 10, 32 * ETH).hex(),
@@ -53,6 +56,20 @@ class DepositNode(RecordedNode):
             }
             for number in numbers
         ]
+
+    def _call(self, call: dict[str, str], at: Any, overrides: Any = None) -> str:
+        assert (call["to"], call["data"]) == (MAINNET.deposit_contract, DEPOSIT_COUNT)
+        assert overrides is None
+        if self.pruned:
+            raise RefusalError(-32000, "missing trie node 0ab1 (path ) state is not available")
+        count = int(at, 16) // 10 + 1
+        return (
+            "0x"
+            + (32).to_bytes(32, "big").hex()
+            + (8).to_bytes(32, "big").hex()
+            + count.to_bytes(8, "little").hex()
+            + "00" * 24
+        )
 
 
 def deposit(index: int, gwei: int) -> bytes:
@@ -121,12 +138,41 @@ def test_parts_have_the_deposits_and_withdrawals_of_their_blocks(world: World) -
 
 def test_a_missing_log_is_an_event_and_no_row(world: World) -> None:
     world.read(1)
-    world.node.hides = 70
+    world.node.hides = {70}
     assert world.read() == 0
     assert flows.newest(world.db).last == 50
     assert events.events(world.db, 1)[0].kind == "deposits_failed"
-    world.node.hides = -1
+    world.node.hides = set()
     assert world.read() == 6
+
+
+@pytest.mark.parametrize("hidden", [{100}, {350}, {340, 350, 360}, {350, 360}, set(range(300, 370))])
+@pytest.mark.parametrize("pruned", [False, True])
+def test_logs_hidden_at_the_end_of_a_range_are_an_event_and_no_number(
+    world: World, hidden: set[int], pruned: bool
+) -> None:
+    """Nothing after them has a number in their place: another range has, or the contract's own count."""
+    world.node.hides, world.node.pruned = hidden, pruned
+    undetectable = (
+        pruned and 360 in hidden
+    )  # neither a later log nor a count: until the next block with a deposit
+    world.read()
+    failed = [one for one in events.events(world.db, 5) if one.kind == "deposits_failed"]
+    assert bool(failed) is not undetectable
+    if not undetectable:
+        saved = world.db.rows("SELECT first_block, last_block, deposits_gwei FROM deposit_range")
+        assert all(gwei == 5 * 32 * ETH for _, _, gwei in saved)
+        assert not any(first <= number <= last for first, last, _ in saved for number in hidden)
+    world.node.hides = set()
+    if not undetectable:
+        world.read()
+        assert flows.newest(world.db) == (301, 350, 5 * 32 * ETH, 36)
+
+
+def test_a_node_without_old_state_is_read_as_far_as_before(world: World) -> None:
+    world.node.pruned = True
+    assert world.read(3) == 3
+    assert world.read() == 4
 
 
 def test_a_node_that_refuses_logs_leaves_the_estimate_by_drift(world: World) -> None:
