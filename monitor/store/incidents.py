@@ -89,7 +89,7 @@ def _retire(db: Database, rules: Sequence[Rule], before: Mapping[IncidentKey, In
     known = {rule.name for rule in rules}
     for (rule, subject), incident in before.items():
         if rule not in known and incident.phase != "fine":
-            _add_state(db, rule, subject, None, Incident(rule, subject))
+            add_state(db, rule, subject, None, Incident(rule, subject))
 
 
 def _save_states(
@@ -97,10 +97,11 @@ def _save_states(
 ) -> None:
     on_chain = {rule.name: rule.spec.on_chain for rule in rules}
     for (rule, subject), incident in changed.items():
-        _add_state(db, rule, subject, at.number if on_chain[rule] else None, incident)
+        add_state(db, rule, subject, at.number if on_chain[rule] else None, incident)
 
 
-def _add_state(db: Database, rule: str, subject: str, block: int | None, incident: Incident) -> None:
+def add_state(db: Database, rule: str, subject: str, block: int | None, incident: Incident) -> None:
+    """A newer version of a state; `block` is what it follows from, None where that is not the chain."""
     db.connection.execute(
         "INSERT INTO alert_state (rule, subject, block_number, state) VALUES (?, ?, ?, ?)",
         (rule, subject, block, msgspec.json.encode(incident).decode()),
@@ -283,11 +284,11 @@ def _change(db: Database, target: str, change: Callable[[Incident], Incident]) -
         changed = 0
         for (number, block), incident in _newest(db):
             meant = target in {"all", incident.rule, incident.id} or incident.id in incidents
-            # An event is over, but more of its kind can be silenced.
-            concerned = incident.phase != "fine" or bool(incident.occurrences)
+            # An event is over, but more of its kind can be silenced, by name.
+            concerned = incident.phase != "fine" or (target != "all" and bool(incident.occurrences))
             if not (number and meant and concerned):
                 continue
-            _add_state(db, incident.rule, incident.subject, block, change(incident))
+            add_state(db, incident.rule, incident.subject, block, change(incident))
             changed += 1
     return changed
 

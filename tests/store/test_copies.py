@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from alerts.compose import notice
 from alerts.delivery import drain
-from alerts.model import Severity
+from alerts.model import BlockStamp, Reading, Severity, Transition
 from alerts.ports import ChannelHealth
+from alerts.rules import parse_rules
 from alerts.wording import moment
 from monitor.errors import StoreBusy, StoreDamaged, StoreError
-from monitor.store import copies, ledger, maintenance, outbox, withdrawn
+from monitor.readings.catalogue import CATALOGUE
+from monitor.store import copies, incidents, ledger, maintenance, outbox, withdrawn
 from monitor.store.database import Database, open_reader, open_writer
 from monitor.store.outbox import SqliteOutbox
 from monitor.store.schema import MIGRATIONS, VERSION
 from monitor.units import UnixTime
 from tests.support.alert_doubles import Clock, Scripted
 from tests.support.commands import ethmon
-from tests.support.databases import chain, new_database
+from tests.support.databases import chain, new_database, ref
 
 AT = UnixTime(1_800_000_000)
 
@@ -171,6 +174,36 @@ def test_messages_that_waited_in_the_backup_are_named_and_not_sent(db: Database,
         assert [item.title[12:] for item in told.message.items] == ["sent", "under way", "waits"]
         assert moment(long_ago)[5:16] in told.message.items[0].title
         assert told.late_by_s == 0
+
+
+@pytest.mark.parametrize(
+    ("heard", "answered", "again"),
+    [(False, False, [Transition.OPENED]), (True, False, []), (False, True, [])],
+    ids=["waited", "delivered", "acknowledged"],
+)
+def test_what_waited_in_the_backup_is_told_anew_where_it_is_still_so(
+    db: Database, tmp_path: Path, *, heard: bool, answered: bool, again: list[Transition]
+) -> None:
+    rules = parse_rules({"wallet": [{"name": "Whale", "alert_at": "10%"}]}, CATALOGUE)[:1]
+
+    def judged(database: Database, number: int) -> list[Transition]:
+        at = BlockStamp(number, ref(number).hash, ref(number).timestamp)
+        reading = Reading("position.distance", "w", "Whale", Decimal(4), at, {"wallet": "Whale"})
+        told = incidents.decide(database, rules, [reading], at=at, channels=["telegram"], now_wall=0.0)
+        return [message.transition for message in told]
+
+    path = db.path
+    assert judged(db, 100) == [Transition.OPENED]
+    if heard:
+        drain(SqliteOutbox(db), [Scripted("telegram")], Clock(AT))
+    if answered:
+        assert incidents.acknowledge(db, "all") == 1
+    copies.save(path, tmp_path / "copy.db")
+    db.close()
+    copies.restore(tmp_path / "copy.db", path, AT, replace=True)
+    with open_writer(path) as restored:
+        assert judged(restored, 101) == again
+        assert judged(restored, 102) == []
 
 
 def test_a_backup_in_which_nothing_waited_says_nothing(db: Database, saved: Path) -> None:
