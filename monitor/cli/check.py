@@ -38,7 +38,9 @@ def check(app: App, shape: str) -> int:
         )
     else:
         warned = sum(finding.grade is Grade.WARN for finding in findings)
-        click.echo(f"\n{failed} failed, {warned} warnings, {len(findings) - failed - warned} fine.")
+        click.echo(
+            f"\n{failed} failed, {warned} {'warning' if warned == 1 else 'warnings'}, {len(findings) - failed - warned} fine."
+        )
     return 1 if failed else 0
 
 

@@ -13,6 +13,7 @@ from alerts.model import BlockStamp, Reading
 from alerts.rules import parse_rules
 from monitor.readings.catalogue import CATALOGUE
 from monitor.store import incidents, ledger, outbox
+from monitor.store.database import open_beside
 from monitor.store.outbox import SqliteOutbox
 from monitor.units import UnixTime
 from tests.support.commands import ethmon
@@ -56,6 +57,23 @@ def test_open_incidents_are_listed_acknowledged_and_snoozed(folder: Path) -> Non
     assert as_json(folder, "alerts", "list")[0]["state"] == "acked"
     assert "silent for 2h" in ethmon(folder, "alerts", "snooze", "all", "--for", "2h").stdout
     assert as_json(folder, "alerts", "list")[0]["state"] == "snoozed"
+
+
+def test_all_leaves_alone_what_is_over(folder: Path) -> None:
+    """An event is over when it was told: it is not on the list of what is open, and `all` means that list."""
+    with open_beside(folder / "ethmon.db") as db:
+        asked = {
+            "wallet": [{"name": "Whale", "alert_at": "10%"}],
+            "rule": [{"reading": "chain.reorg", "above": 1}],
+        }
+        rules = parse_rules(asked, CATALOGUE)
+        at = BlockStamp(101, "0xabd", 1_770_041_003)
+        reading = Reading("chain.reorg", "0x12", "Ethereum", Decimal(3), at, {})
+        incidents.decide(db, rules, [reading], at=at, channels=[], now_wall=1_770_041_003.0)
+    before = [row["id"] for row in as_json(folder, "alerts", "list")]
+    assert len(before) == 1
+    assert "1 silent" in ethmon(folder, "alerts", "snooze", "all").stdout
+    assert [row["id"] for row in as_json(folder, "alerts", "list")] == before
 
 
 def test_history_says_what_was_told(folder: Path) -> None:

@@ -112,6 +112,14 @@ def test_a_position_is_found_by_name_address_and_identity(db: Database, name: st
     assert [row.key for row in wanted(db, name)] == [KEY]
 
 
+def test_the_beginning_of_one_name_is_enough(db: Database) -> None:
+    save_track(db, name="Whale: 60,000 WETH against USDT", prices=PRICES)
+    assert [row.key for row in wanted(db, "whale")] == [KEY]
+    for other in ("", "60,000", "Whale: 61"):
+        with pytest.raises(UsageError, match="No position is named"):
+            wanted(db, other)
+
+
 def test_a_closed_position_is_found_in_the_history(db: Database) -> None:
     save_track(db, name="Whale", prices=PRICES)
     positions.save_now(db, ref(500), [], {})

@@ -12,7 +12,7 @@ from monitor.errors import UsageError
 from monitor.lending.position import EventKind, PositionKey
 from monitor.readings.positions import subject_of
 from monitor.reports.alert_levels import AlertLevel, levels_of
-from monitor.store import identity, ledger, positions
+from monitor.store import identity, ledger, position_events, positions
 from monitor.store.database import Database
 from monitor.store.outline import outline
 from monitor.store.positions import StoredPosition
@@ -88,17 +88,24 @@ def since_of(db: Database, since: str, now: StoredPosition) -> UnixTime:
 
 
 def wanted(db: Database, name: str) -> list[StoredPosition]:
-    """Positions that `name` means (a wallet's name, an address, or an identity as in alerts), nearest first.
+    """Positions that `name` means (a wallet's name or its beginning, an address, or an identity as in alerts), nearest first.
 
     Closed ones come from the history. Raises UsageError naming those that there are.
     """
     current = positions.current(db)
-    found = [row for row in current if _is_named(row, name)] or _closed(db, name)
+    found = [row for row in current if _is_named(row, name)] or _closed(db, name) or _begun(current, name)
     if not found:
         names = sorted({row.name or row.account for row in current})
         listed = "; ".join(names[:8]) or "none is watched"
         raise UsageError(f"No position is named {name[:80]!r}. There are: {listed}.")
     return found
+
+
+def _begun(rows: Sequence[StoredPosition], name: str) -> list[StoredPosition]:
+    """Those of the one wallet whose name begins so; none where several do."""
+    start = name.strip().lower()
+    found = [row for row in rows if start and row.name.lower().startswith(start)]
+    return found if len({row.account for row in found}) == 1 else []
 
 
 def of_subject(db: Database, subject: str, block: int | None = None) -> StoredPosition | None:
@@ -144,7 +151,7 @@ def _number(text: str | None) -> int | None:
 
 
 def _happenings(db: Database, key: PositionKey, since: UnixTime) -> Iterator[Happening]:
-    for event in positions.events_of(db, Address(key.account), limit=400):
+    for event in position_events.of_account(db, Address(key.account), limit=400):
         where = PositionKey(event[3], event[4], Address(event[5]), event[6])
         if where == key and event[1] >= since and event[7] in _SHOWN:
             yield Happening(event[1], event[7])
