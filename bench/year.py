@@ -48,11 +48,12 @@ from monitor.store import (
     issuance,
     ledger,
     maintenance,
+    position_events,
     positions,
     prices,
 )
 from monitor.store.database import Database, Synchronous, open_writer
-from monitor.store.positions import EventAt
+from monitor.store.position_events import EventAt
 from monitor.supply.issuance import ConsensusTotal, Measured
 from monitor.units import (
     SECONDS_PER_DAY,
@@ -267,7 +268,7 @@ def _watched(db: Database, count: int, hour: int, at: BlockRef) -> None:
     if hour % 3 == 0:
         kind = (EventKind.BORROW, EventKind.REPAY, EventKind.SUPPLY)[hour % 9 // 3]
         done = PositionEvent(_key(hour // 3 % count), kind, Address("0x" + "02" * 20), 10**12, "")
-        positions.save_events(db, [EventAt(at, 7, "0x" + "77" * 32, done)])
+        position_events.save(db, [EventAt(at, 7, "0x" + "77" * 32, done)])
 
 
 def _name(index: int) -> str:

@@ -16,6 +16,7 @@ from monitor.reports.burn import burn_view
 from monitor.reports.status import read_status
 from monitor.store import incidents, outbox
 from monitor.store.database import Database
+from monitor.store.positions import StoredPosition
 from monitor.units import SECONDS_PER_DAY, UnixTime, format_eth, format_gwei
 
 NEAREST = 5
@@ -50,7 +51,13 @@ def _chain(db: Database, now: UnixTime) -> Iterator[Fact]:
 
 def _positions(db: Database) -> Iterator[Fact]:
     for line in words.stored_view(db).lines[:NEAREST]:
-        yield Fact(line.row.name, f"{words.liquidation_words(line.row)}, {words.distance_words(line.row)}")
+        yield Fact(line.row.name, _position(line.row))
+
+
+def _position(row: StoredPosition) -> str:
+    if row.is_refuted:
+        return "cannot see: the contract refutes the computed liquidation price"
+    return f"{words.liquidation_words(row)}, {words.distance_words(row)}"
 
 
 def _open(db: Database) -> Iterator[Fact]:

@@ -18,7 +18,7 @@ from monitor.comovement import Others
 from monitor.domain import Block, BlockRef, FeedPrice, ListedToken
 from monitor.errors import BadAnswer, Unsupported
 from monitor.readings.chain import fee_readings
-from monitor.readings.positions import position_readings, subject_of, title_of
+from monitor.readings.positions import position_readings, refuted, subject_of, title_of
 from monitor.store import history, positions, prices, tokens
 from monitor.store.database import Database
 from monitor.store.positions import StoredPosition
@@ -126,7 +126,7 @@ def stored_moments(
                     *chain_readings(db, step, watchlist.rules, at),
                     *reported_readings(watchlist, feed, at),
                     *comovement.readings(db, watchlist.rules, at),
-                    *(_stored_reading(position, names, at) for position in seen.get(row.number, ())),
+                    *(stored_reading(position, names, at) for position in seen.get(row.number, ())),
                     *supplies.readings(db, at),
                 ],
             )
@@ -173,7 +173,8 @@ def archive_moments(
         )
 
 
-def _stored_reading(row: StoredPosition, names: Mapping[Address, str], at: BlockStamp) -> Reading:
+def stored_reading(row: StoredPosition, names: Mapping[Address, str], at: BlockStamp) -> Reading:
+    """What the daemon read of a position, from its row."""
     name = row.name or names.get(row.account, row.account)
     labels = {"wallet": name, "protocol": row.protocol}
     facts = (
@@ -194,6 +195,8 @@ def _stored_reading(row: StoredPosition, names: Mapping[Address, str], at: Block
 def _distance(row: StoredPosition) -> Decimal | CannotSee | Gone:
     if row.outcome == "unseen":
         return CannotSee(row.cause)
+    if row.is_refuted:
+        return refuted(row.proof_cause)
     if row.outcome == "already":
         return Decimal(0)
     if row.distance is None:

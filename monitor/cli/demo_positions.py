@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.reports import positions as words
-from monitor.store import positions, told
+from monitor.store import position_events, positions, told
 from monitor.store.database import Database
 from monitor.store.positions import StoredPosition
 from monitor.store.told import ToldAlert
@@ -61,7 +61,7 @@ def _liquidations(db: Database, current: Sequence[StoredPosition]) -> tuple[Liqu
     }
     found: list[Liquidation] = []
     for block, _, transaction, _, _, account, _, kind, token, amount, _ in reversed(
-        positions.events_of(db, None)
+        position_events.of_account(db, None)
     ):
         if kind == "liquidation":
             repaid = _amount_words(tokens.get(token), amount)

@@ -153,7 +153,7 @@ def _remarks(line: PositionLine) -> list[str]:
     found = [str(note) for note in row.detail.get("notes", [])]
     if row.outcome == "unseen":
         found.append(f"cannot see {row.market}: {row.cause}")
-    if row.proof == "refuted":
+    if row.is_refuted:
         found.append(f"the contract refutes this price: {row.proof_cause}")
     return found
 

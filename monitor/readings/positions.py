@@ -138,7 +138,7 @@ def _reading(
 def _distance(position: Position) -> Decimal | Gone | CannotSee:
     """Percent between the protocol's price and liquidation; 0 when liquidatable."""
     if position.proof.state is ProofState.REFUTED:
-        return CannotSee(f"the contract refutes the computed liquidation price: {position.proof.cause}")
+        return refuted(position.proof.cause)
     match position.outcome:
         case AlreadyLiquidatable():
             return Decimal(0)
@@ -152,6 +152,11 @@ def _distance(position: Position) -> Decimal | Gone | CannotSee:
             if left is None or price <= 0:
                 return CannotSee("the protocol has no price")
             return Decimal(left) * 100 / Decimal(price)
+
+
+def refuted(cause: str) -> CannotSee:
+    """Instead of a distance where the node's own run says otherwise."""
+    return CannotSee(f"the contract refutes the computed liquidation price: {cause}")
 
 
 def facts_of(position: Position, now: int) -> Iterator[Fact]:

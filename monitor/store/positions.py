@@ -1,4 +1,4 @@
-"""Lending positions in the store: what is now, what was, why it moved, what owners did.
+"""Lending positions in the store: what is now, what was, why it moved.
 
 Every writer joins the caller's transaction: positions land with the block that they were read at.
 """
@@ -6,7 +6,6 @@ Every writer joins the caller's transaction: positions land with the block that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -27,8 +26,8 @@ from monitor.lending.outcome import (
 from monitor.lending.position import (
     Leg,
     Position,
-    PositionEvent,
     PositionKey,
+    ProofState,
     Seen,
     Unseen,
     measured_from,
@@ -92,15 +91,10 @@ class StoredPosition(NamedTuple):
         """Which position this is."""
         return PositionKey(self.protocol, self.market, self.account, self.position_id)
 
-
-@dataclass(frozen=True, slots=True)
-class EventAt:
-    """An event with its place in the chain."""
-
-    block: BlockRef
-    log_index: int
-    transaction_hash: str
-    event: PositionEvent
+    @property
+    def is_refuted(self) -> bool:
+        """The contract itself says otherwise: `liquidation_price` is not to be believed, and there is no distance."""
+        return self.proof == ProofState.REFUTED.value
 
 
 def save_now(db: Database, at: BlockRef, seen: Sequence[Seen], names: dict[Address, str]) -> None:
@@ -128,24 +122,6 @@ def save_moves(db: Database, at: BlockRef, key: PositionKey, moves: Sequence[Con
             [
                 (at.number, at.timestamp, *_key(key), move.cause.value, _text(move.before), _text(move.after))
                 for move in moves
-            ],
-        )
-
-
-def save_events(db: Database, events: Sequence[EventAt]) -> None:
-    """What owners and liquidators did; an event that is there already stays as it is."""
-    with db.transaction() as connection:
-        connection.executemany(
-            "INSERT OR IGNORE INTO position_event (block_number, block_time, log_index, transaction_hash,"
-            " protocol, market, account, position_id, kind, token, amount, detail)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    *(at.block.number, at.block.timestamp, at.log_index, at.transaction_hash),
-                    *_key(at.event.key),
-                    *(at.event.kind.value, at.event.token, _text(at.event.amount), at.event.detail),
-                )
-                for at in events
             ],
         )
 
@@ -205,17 +181,6 @@ def price_at(db: Database, key: PositionKey, since: UnixTime) -> int | None:
     return int(row[0]) if row else None
 
 
-def events_of(db: Database, account: Address | None, limit: int = 100) -> list[tuple[Any, ...]]:
-    """Newest events, of one account or of all: time, name of the market, kind, token, amount, detail."""
-    return db.rows(
-        "SELECT block_number, block_time, transaction_hash, protocol, market, account, position_id, kind, token,"
-        " amount, detail FROM position_event WHERE account = coalesce(?, account)"
-        " ORDER BY block_number DESC, log_index DESC LIMIT ?",
-        account,
-        limit,
-    )
-
-
 def row_of(at: BlockRef, seen: Seen, name: str, *, drifted: bool = False) -> tuple[Any, ...]:
     """A row of `COLUMNS`; without what the last whole row says well enough where it only `drifted`."""
     place = (at.number, at.timestamp, *_key(seen.key), name)
@@ -229,11 +194,18 @@ def row_of(at: BlockRef, seen: Seen, name: str, *, drifted: bool = False) -> tup
         *(_text(tick), _text(known), price.decimals, price.updated_at, _text(seen.health_factor)),
         *(_text(seen.collateral_value), _text(seen.debt_value)),
         *(_scaled(tick, price.decimals), _scaled(known, price.decimals)),
-        distance(seen.outcome, measured_from(seen)),
+        _distance(seen),
         *(_scaled_value(seen.collateral_value), _scaled_value(seen.debt_value), seen.drift_per_day),
         *(seen.proof.state.value, seen.proof.cause, seen.rule, ""),
         _drift_of(seen) if drifted else detail_of(seen),
     )
+
+
+def _distance(position: Position) -> float | None:
+    """None too for a price that the contract refutes: nobody may rank, colour or judge by it."""
+    if position.proof.state is ProofState.REFUTED:
+        return None
+    return distance(position.outcome, measured_from(position))
 
 
 def detail_of(position: Position) -> str:

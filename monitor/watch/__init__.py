@@ -23,7 +23,7 @@ from monitor.domain import BlockRef, FeedPrice
 from monitor.lending.position import Leg, Position, PositionKey, Unseen
 from monitor.ports import Clock
 from monitor.readings.positions import ended_readings
-from monitor.store import incidents, last_look, ledger, outbox, positions, prices
+from monitor.store import incidents, last_look, ledger, outbox, position_events, positions, prices
 from monitor.store.database import Database
 from monitor.units import Address, UnixTime
 from monitor.watch.comovement import ComovementWatch
@@ -145,7 +145,7 @@ class Watch:
         gone = self._gone(snapshot)
         if not snapshot.blind:
             positions.save_now(db, at, snapshot.seen, names)
-            positions.save_events(db, snapshot.events)
+            position_events.save(db, snapshot.events)
             self.history.save(db, snapshot, names)
         for one in snapshot.seen:
             if isinstance(one, Position):

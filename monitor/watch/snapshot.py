@@ -17,7 +17,7 @@ from monitor.protocols.base import Adapter
 from monitor.protocols.feeds import FeedAnswer, read_feeds
 from monitor.protocols.supplies import read_supplies
 from monitor.protocols.tokens import TokenBook
-from monitor.store.positions import EventAt
+from monitor.store.position_events import EventAt
 from monitor.units import Address
 
 log = logging.getLogger(__name__)

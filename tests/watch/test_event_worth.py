@@ -17,7 +17,7 @@ from monitor.lending.position import EventKind, Leg, PositionEvent, PositionKey
 from monitor.readings.catalogue import CATALOGUE
 from monitor.readings.positions import facts_of, position_readings
 from monitor.store import incidents
-from monitor.store.positions import EventAt
+from monitor.store.position_events import EventAt
 from monitor.units import TICKS_PER_USD, Address
 from monitor.watch.readings import _events
 from monitor.watch.snapshot import Snapshot

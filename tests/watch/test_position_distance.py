@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from alerts.model import BlockStamp
+from alerts.model import BlockStamp, CannotSee
 from monitor.domain import FeedPrice
 from monitor.lending.outcome import (
     AlreadyLiquidatable,
@@ -20,8 +20,9 @@ from monitor.lending.outcome import (
     distance,
     gap,
 )
-from monitor.lending.position import NO_ETH_PRICE, Position, ProtocolPrice, measured_from
+from monitor.lending.position import NO_ETH_PRICE, Position, Proof, ProofState, ProtocolPrice, measured_from
 from monitor.readings.positions import facts_of, position_readings
+from monitor.replay import stored_reading
 from monitor.reports.ladder import live_ladder
 from monitor.store import positions
 from monitor.units import TICKS_PER_USD, UnixTime
@@ -102,3 +103,13 @@ def test_a_position_without_an_eth_price_has_none_in_rows_facts_ladders_and_comp
     stuck = replace(loop, outcome=AlreadyLiquidatable(1, 70_000 * 10**18, 18))
     assert next(facts_of(stuck, AT.time)).text == "liquidatable now, at any ETH price"
     assert "Protocol's ETH price" not in {fact.label for fact in facts_of(loop, AT.time)}
+
+
+@pytest.mark.parametrize("outcome", [LiquidatableBelow(1_700 * USD, CLUSTER), AlreadyLiquidatable(1, 2)])
+def test_a_price_that_the_contract_refutes_has_no_distance_lived_stored_or_replayed(outcome: Outcome) -> None:
+    position = replace(one_at(2_000, outcome), proof=Proof(ProofState.REFUTED, "it is safe there"))
+    stored = positions.stored(positions.row_of(ref(1), position, ""))
+    assert stored.is_refuted
+    assert stored.distance is None
+    assert stored_reading(stored, {}, AT).value == told_distance(position)
+    assert isinstance(told_distance(position), CannotSee)

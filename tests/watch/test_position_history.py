@@ -9,7 +9,7 @@ from monitor.domain import BlockRef
 from monitor.lending.outcome import Range
 from monitor.lending.position import Cause, EventKind, Model, Position, PositionEvent
 from monitor.store import positions
-from monitor.store.positions import EventAt
+from monitor.store.position_events import EventAt
 from monitor.units import TICKS_PER_USD, UnixTime
 from monitor.watch.history import PositionHistory
 from monitor.watch.snapshot import Snapshot

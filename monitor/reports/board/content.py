@@ -57,12 +57,12 @@ class Near:
     @property
     def distance(self) -> float | None:
         """As a fraction of the protocol's price; None where there is none, or it is not to be believed."""
-        return None if self.refuted else self.row.distance
+        return self.row.distance
 
     @property
     def refuted(self) -> bool:
         """The contract itself says otherwise."""
-        return self.row.proof == "refuted"
+        return self.row.is_refuted
 
     @property
     def unseen(self) -> bool:

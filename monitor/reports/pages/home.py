@@ -121,7 +121,7 @@ def _position_tile(db: Database) -> Iterator[Tile]:
     if not rows:
         return
     near = [row for row in rows if row.distance is not None]
-    unseen = sum(row.outcome == "unseen" for row in rows)
+    unseen = sum(row.outcome == "unseen" or row.is_refuted for row in rows)
     note = f"{len(rows)} watched" + (f", {unseen} not seen" if unseen else "")
     if not near:
         yield Tile("Positions", str(len(rows)), note, "positions")
