@@ -21,11 +21,9 @@ from monitor.adapters import FEEDS, adapters_for
 from monitor.chain.clock import SystemClock
 from monitor.chain.connect import connect, genesis_hash
 from monitor.chain.endpoints import Endpoints
-from monitor.chain.follower import Advance, Standstill, Wait
-from monitor.chain.member import EndpointHealth
+from monitor.chain.follower import Advance, Standstill
 from monitor.chain.wakeup import Wakeup
 from monitor.config import Settings
-from monitor.domain import Block
 from monitor.errors import BadAnswer, ChainError, NodeError
 from monitor.jobs import Jobs
 from monitor.metrics import serve_metrics
@@ -35,11 +33,10 @@ from monitor.price_history import PriceHistory
 from monitor.reload import Refused, WatchlistFile
 from monitor.repair import due, repair
 from monitor.rule_check import resume
+from monitor.sight import Sight
 from monitor.store import events, identity, ledger, outbox
 from monitor.store.database import Database, open_writer
-from monitor.supply.burn import burn_of
 from monitor.tick import Tick
-from monitor.units import format_eth, format_gwei
 from monitor.watch import SnapshotReader, Watch
 from monitor.watch.tokens import TokenWatch
 from monitor.watchlist import Watchlist, load_watchlist
@@ -50,8 +47,6 @@ REPAIR_EVERY_S = 30.0
 REPAIR_BLOCKS = 500
 """In one go, as many as are read in a tick: a gap may have millions, and the head waits meanwhile."""
 LOOK_EVERY_S = 10.0
-STALE_HEAD_S = 60
-"""Five slots without a block: said once, and again when it is over."""
 STOP_WITHIN_S = 10
 
 Observer = Callable[[Advance | Standstill], None]
@@ -75,9 +70,7 @@ class Daemon:
         self._stopping = Event()
         self._wake = Event()
         self._source: Endpoints | None = None
-        self._trouble: str | None = None
-        self._stale = False
-        self._health: dict[str, str] = {}
+        self._sight = Sight(self._clock, self._stopping)
         self._repair_at = 0.0
         self._look_at = 0.0
         self._deliver = Bell()
@@ -142,7 +135,7 @@ class Daemon:
         tick = Tick(source, db, self._clock, start_blocks=self._settings.start_blocks, decide=watch.decide)
         while not self._stopping.is_set():
             step = self._tick(tick, db)
-            self._record_health(db, source)
+            self._sight.note_health(db, source.health())
             self._take_up(file, db, watch)
             self._look_at_ourselves(db, watch)
             if isinstance(step, Advance) and not step.complete:
@@ -159,14 +152,12 @@ class Daemon:
         except NodeError as error:
             if isinstance(error, BadAnswer) and error.endpoint == "node" and self._source is not None:
                 self._source.distrust(error.problem)
-            self._in_trouble(db, "node", str(error))
+            self._sight.lose(db, "node", str(error))
         except ChainError as error:
-            self._in_trouble(db, "chain", str(error))
+            self._sight.lose(db, "chain", str(error))
         else:
-            self._out_of_trouble(db)
+            self._sight.see(db, step)
             self._deliver.set()
-            self._say(step)
-            self._watch_age(db, step)
             if self._observer is not None:
                 self._observer(step)
             return step
@@ -193,7 +184,7 @@ class Daemon:
         if self._clock.monotonic() < self._look_at:
             return
         self._look_at = self._clock.monotonic() + LOOK_EVERY_S
-        watch.look_at_ourselves(db, self._trouble or "")
+        watch.look_at_ourselves(db, self._sight.trouble)
         self._deliver.set()  # queued inside a transaction that has ended now
 
     def _mend(self, db: Database, source: Endpoints) -> None:
@@ -213,38 +204,6 @@ class Daemon:
             return
         log.info("read %d blocks of gaps again, %d are complete now", result.asked, result.closed)
 
-    def _in_trouble(self, db: Database, kind: str, problem: str) -> None:
-        if self._stopping.is_set() or problem == self._trouble:
-            return
-        level = logging.ERROR if kind == "chain" else logging.WARNING
-        log.log(level, "cannot see the chain: %s", problem)
-        if self._trouble is None or kind == "chain":
-            events.record_event(db, self._clock.now(), f"{kind}_trouble", problem)
-        self._trouble = problem
-
-    def _out_of_trouble(self, db: Database) -> None:
-        if self._trouble is not None:
-            log.info("the chain is seen again")
-            events.record_event(db, self._clock.now(), "seen_again")
-            self._trouble = None
-
-    def _watch_age(self, db: Database, step: Advance | Standstill) -> None:
-        age = self._clock.now() - step.head.timestamp
-        stale = age > STALE_HEAD_S and (isinstance(step, Standstill) or step.complete)
-        if stale and not self._stale:
-            log.warning("the head %s is %d s old", f"{step.head.number:,}", age)
-            events.record_event(db, self._clock.now(), "head_stale", f"block {step.head.number}, {age} s old")
-        self._stale = stale
-
-    def _record_health(self, db: Database, source: Endpoints) -> None:
-        for health in source.health():
-            state = _summary(health)
-            if self._health.get(health.label) != state:
-                self._health[health.label] = state
-                events.record_endpoint(
-                    db, self._clock.now(), health.label, health.state.value, health.last_error or ""
-                )
-
     def _start_wakeup(self, running: ExitStack) -> None:
         if self._settings.eth_ws_url:
             wakeup = Wakeup(self._settings.eth_ws_url, self._wake)
@@ -258,7 +217,7 @@ class Daemon:
             source,
             [channel.name for channel in channels],
             self._deliver.set,
-            lambda: self._trouble is None and not self._stale,
+            lambda: self._sight.is_clear,
             PriceHistory(watch.reader.feeds, lambda: watch.watchlist.series),
         )
 
@@ -268,32 +227,6 @@ class Daemon:
         at = f"continues after block {cursor.number:,}" if cursor else "starts a new ledger"
         log.info("chain %d, database %s: %s", self._source.chain_id(), self._settings.db, at)
         events.record_event(db, self._clock.now(), "start")
-
-    def _say(self, step: Advance | Standstill) -> None:
-        if isinstance(step, Standstill):
-            if step.why is not Wait.UP_TO_DATE:
-                log.debug("block %s: %s", f"{step.head.number:,}", step.why.value)
-            return
-        if step.reorg is not None:
-            log.warning(
-                "reorg: %d blocks above %s were replaced", step.reorg.depth, f"{step.reorg.ancestor:,}"
-            )
-        for gap in step.gaps:
-            log.warning("gap: blocks %s to %s: %s", f"{gap.first:,}", f"{gap.last:,}", gap.cause)
-        if len(step.blocks) > 3:
-            log.info("read %d blocks up to %s", len(step.blocks), f"{step.blocks[-1].ref.number:,}")
-        else:
-            for block in step.blocks:
-                log.info(describe(block))
-
-
-def describe(block: Block) -> str:
-    """One line about a block: `block 26,050,794  base fee 0.532 gwei  burned 0.0191 ETH  blobs 0.0000 ETH`."""
-    burn = burn_of(block.row)
-    fee = "none" if block.row.base_fee_wei is None else f"{format_gwei(block.row.base_fee_wei, 4)} gwei"
-    base = "not known" if burn.base_wei is None else f"{format_eth(burn.base_wei, 6)} ETH"
-    blob = "not known" if burn.blob_wei is None else f"{format_eth(burn.blob_wei, 6)} ETH"
-    return f"block {block.ref.number:,}  base fee {fee}  burned {base}  by blobs {blob}"
 
 
 def handle_signals(daemon: Daemon) -> None:
@@ -306,7 +239,3 @@ def handle_signals(daemon: Daemon) -> None:
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGHUP, lambda _number, _frame: daemon.reread())
-
-
-def _summary(health: EndpointHealth) -> str:
-    return f"{health.state.value}|{health.last_error or ''}"
