@@ -72,10 +72,8 @@ def _understand(line: str) -> None:
     arguments = _arguments(line)
     while True:
         context = command.make_context(command.name or "ethmon", list(arguments), parent=parent)
-        rest = [
-            *context._protected_args,
-            *context.args,
-        ]  # pyright: ignore[reportPrivateUsage] what is left over has no public name
+        unread = context._protected_args  # pyright: ignore[reportPrivateUsage] it has no public name
+        rest = [*unread, *context.args]
         if not isinstance(command, click.Group) or not rest:
             return
         _, found, arguments = command.resolve_command(context, rest)
