@@ -77,7 +77,7 @@ def positions(
 
         emit(COLUMNS[:-1], [tuple(line.row[:-1]) for line in view.lines], shape)
     else:
-        _print(view)
+        _print(view, addresses)
 
 
 def _read(app: App, addresses: Sequence[str], block: int | None) -> PositionView:
@@ -112,11 +112,10 @@ def _wallets(app: App, addresses: Sequence[str]) -> tuple[Wallet, ...]:
     return tuple(Wallet(watched.name_of(address), address) for address in asked)
 
 
-def _print(view: PositionView) -> None:
+def _print(view: PositionView, addresses: Sequence[str]) -> None:
     if not view.lines:
-        click.echo(
-            "No positions on the protocols of docs/protocols.md. `ethmon watch add ADDRESS --name NAME` watches an account."
-        )
+        hint = "" if addresses else " Watch an account with `ethmon watch add ADDRESS --name NAME`."
+        click.echo(f"No positions on the protocols of docs/protocols.md.{hint}")
         return
     row = view.lines[0].row
     hash_text = "" if view.at is None else f"  {view.at.hash}"

@@ -59,14 +59,18 @@ def fence(connection: sqlite3.Connection) -> None:
 def run(path: Path, sql: str, *, row_limit: int = 10_000, time_limit_s: float = 10.0) -> QueryResult:
     """Answer one SELECT (or WITH, VALUES, EXPLAIN, read-only PRAGMA) from the database at `path`.
 
-    Raises `UsageError` for SQL that is wrong, refused or over a limit, `StoreError` for the file.
+    Raises `UsageError` for SQL that is wrong, refused or over a limit, `StoreError` for the file,
+    `KeyboardInterrupt` at ctrl-C.
     """
+    late = _deadline(time_limit_s)
     with open_reader(path) as db:
         fence(db.connection)
-        db.connection.set_progress_handler(_deadline(time_limit_s), _STEPS_BETWEEN_CHECKS)
+        db.connection.set_progress_handler(late, _STEPS_BETWEEN_CHECKS)
         try:
             return _answer(db, sql, row_limit)
         except sqlite3.Error as error:
+            if _is_interrupted(error) and not late():
+                raise KeyboardInterrupt from None  # SQLite swallows the one that ended its handler
             raise _explained(error, db, time_limit_s) from error
 
 
@@ -127,9 +131,13 @@ def _result(cursor: sqlite3.Cursor, rows: list[tuple[Any, ...]], *, truncated: b
     return QueryResult(columns, tuple(rows), truncated)
 
 
+def _is_interrupted(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT
+
+
 def _explained(error: sqlite3.Error, db: Database, time_limit_s: float) -> UsageError | StoreError:
     code = getattr(error, "sqlite_errorcode", None)
-    if code == sqlite3.SQLITE_INTERRUPT:
+    if _is_interrupted(error):
         return UsageError(
             f"The query took longer than {time_limit_s:g} s. Narrow it (WHERE number BETWEEN ...), "
             "or ask rollup_hour, rollup_day or the v_burn views."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from monitor.cli import COMMANDS
-from tests.support.commands import ROOT, ethmon
+from tests.support.commands import ROOT, ethmon, eventually, started
 from tests.support.databases import new_database
 
 NO_NODE = {"ETH_RPC_URLS": "http://127.0.0.1:1"}
@@ -173,6 +174,22 @@ def test_a_reader_that_has_enough_is_no_failure(command: str, tmp_path: Path) ->
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads the processor time from /proc")
+def test_ctrl_c_ends_a_query_at_once_and_says_so(tmp_path: Path) -> None:
+    """It runs for certain once it has used more processor time than any start takes."""
+    endless = "WITH RECURSIVE a (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM a) SELECT count(*) FROM a"
+    with started(_stored(tmp_path), "query", endless, "--timeout", "3600") as running:
+        eventually(lambda: _cpu_seconds(running.pid) > 1.5)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=30) == 130
+    assert one_line((tmp_path / "stderr.log").read_text()) == "Interrupted."
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_ladder_of_nobody_has_neither_block_nor_price(tmp_path: Path) -> None:
