@@ -13,10 +13,11 @@ from pathlib import Path
 
 from alerts.ports import Channel, Verdict
 from monitor.chain.endpoints import Endpoints
+from monitor.chain.gas_rule import NEW_RULE, check_gas_rule
 from monitor.chain.member import EndpointHealth, Feature
 from monitor.chain.public import MAINNET, public_endpoints
 from monitor.chain.redact import labels
-from monitor.chain.schedule import Agreed, Mismatch, find_blob_fees
+from monitor.chain.schedule import Agreed, Mismatch, Unknown, find_blob_fees
 from monitor.closes import closes_of_file
 from monitor.config import Settings, readable_by_others
 from monitor.errors import ConfigError, EthmonError, NodeError, StoreBusy, StoreError
@@ -231,17 +232,21 @@ def _node(source: Endpoints, name: str, clock: Clock) -> Iterator[Finding]:
         head = source.head()
         yield _head(source.health()[0], name, clock)
         yield from _lacking(source.features(), name)
-        verdict = find_blob_fees(source, CHAINS.get(source.chain_id()), head).verdict
+        blobs = find_blob_fees(source, CHAINS.get(source.chain_id()), head).verdict
+        gas = check_gas_rule(source, head)
     except NodeError as error:
         yield Finding("node", name, Grade.FAIL, error.problem)
         return
+    yield _rule("blob schedule", blobs, "agrees with what the node charged in {} blocks")
+    if gas is not NEW_RULE:
+        yield _rule("gas rule", gas, "headers and receipts tell the same gas")
+
+
+def _rule(subject: str, verdict: Agreed | Mismatch | Unknown, agreed: str) -> Finding:
     if isinstance(verdict, Agreed):
-        yield Finding(
-            "node", "blob schedule", Grade.OK, f"agrees with what the node charged in {verdict.blocks} blocks"
-        )
-    else:
-        grade = Grade.FAIL if isinstance(verdict, Mismatch) else Grade.WARN
-        yield Finding("node", "blob schedule", grade, verdict.cause)
+        return Finding("node", subject, Grade.OK, agreed.format(verdict.blocks))
+    grade = Grade.FAIL if isinstance(verdict, Mismatch) else Grade.WARN
+    return Finding("node", subject, grade, verdict.cause)
 
 
 def _head(health: EndpointHealth, name: str, clock: Clock) -> Finding:

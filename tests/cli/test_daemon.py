@@ -211,8 +211,18 @@ def test_every_reading_command_has_its_three_shapes(node: Anvil, tmp_path: Path)
 def test_check_says_what_works_and_what_does_not(node: Anvil, tmp_path: Path) -> None:
     fine = ethmon(tmp_path, "check", **environment(node))
     assert fine.returncode == 0, fine.stdout
+    assert "headers and receipts tell the same gas" in fine.stdout
     both = {**environment(node), "ETH_RPC_URLS": f"{node.url},http://127.0.0.1:1/0123456789abcdef"}
     broken = ethmon(tmp_path, "check", **both)
     assert broken.returncode == 1
     assert "connection refused" in broken.stdout
     assert "0123456789abcdef" not in broken.stdout + broken.stderr
+
+
+def test_check_says_where_receipts_contradict_headers(tmp_path: Path) -> None:
+    node = RecordedNode(synthetic(3))
+    node.receipts[node.head["hash"]] = [21_000] * 3
+    with RpcServer(node) as server:
+        found = ethmon(tmp_path, "check", ETH_RPC_URLS=server.url, ETHMON_DB=str(tmp_path / "x.db"))
+    assert found.returncode == 1
+    assert "block 2: the header says 18000000 gas, the receipts 63000" in " ".join(found.stdout.split())
