@@ -66,6 +66,8 @@ class Watch:
 
     left: frozenset[PositionKey] = frozenset()
     """Positions of wallets that were taken off the list: what is open about them ends."""
+    parted: frozenset[PositionKey] = frozenset()
+    """All of these since the start: a reorg takes back the block that ended it."""
     unmatched: Unmatched = field(default_factory=Unmatched)
     books: Bookkeeping = field(default_factory=Bookkeeping)
     comovement: ComovementWatch = field(init=False)
@@ -94,6 +96,7 @@ class Watch:
         """Of `keys`, know those that are watched; the others are not gone, only nobody's business now."""
         self.known = frozenset(key for key in keys if key.account in self.names)
         self.left = keys - self.known
+        self.parted = frozenset(key for key in self.parted | self.left if key.account not in self.names)
 
     @property
     def names(self) -> dict[Address, str]:
@@ -105,6 +108,7 @@ class Watch:
         ancestor = step.reorg.ancestor if step.reorg is not None else None
         self.unread.follow([block.ref for block in step.blocks], ancestor)
         if ancestor is not None:
+            self.left = self.parted
             self.tokens.forget_above(ancestor)
             self.reader.tokens.known.clear()
         if not step.complete:
