@@ -139,7 +139,7 @@ class _Courier:
             outcome = _attempt(channel, self._dispatch(channel, claims))
             self._record(health, claims, outcome)
             self._illustrate(claims, outcome)
-            if not _is_sent(outcome) and (outcome.verdict is Verdict.RETRY or outcome.scope is Scope.CHANNEL):
+            if not _is_sent(outcome) and outcome.scope is not Scope.MESSAGE:
                 return Drained(sent, 1, self.outbox.health(channel.name).not_before)
             sent += _is_sent(outcome)
         return Drained(sent)
@@ -224,6 +224,10 @@ class _Courier:
                 self.outbox.put_back(rows, "", claims[0].progress, counted=False)
                 wait = outcome.retry_after_s or 0.1
                 self.outbox.set_health(replace(health, not_before=self.now() + wait))
+            case Verdict.RETRY, Scope.MESSAGE:
+                attempts = 1 + max(claim.attempts for claim in claims)
+                self._again(claims, outcome, not_before=self.now() + self._backoff(attempts, outcome))
+                self._works(health)
             case Verdict.RETRY, _:
                 self._wait(health, claims, outcome)
             case _, Scope.CHANNEL:
@@ -249,15 +253,20 @@ class _Courier:
             self.outbox.set_health(ChannelHealth(health.name))
 
     def _wait(self, health: ChannelHealth, claims: Sequence[Claim], outcome: Outcome) -> None:
+        self._again(claims, outcome)
+        failed = _failed(health, self.now(), outcome.cause, disabled=False)
+        wait = self._backoff(failed.failures, outcome)
+        self.outbox.set_health(replace(failed, not_before=self.now() + wait))
+
+    def _again(self, claims: Sequence[Claim], outcome: Outcome, not_before: float | None = None) -> None:
+        """What was tried for days is given up."""
         now = self.now()
         old = [claim.row for claim in claims if now - claim.created_wall >= self.policy.give_up_s]
         young = [claim.row for claim in claims if claim.row not in old]
         if old:
             self.outbox.bury(old, now, f"given up: {outcome.cause}")
         if young:
-            self.outbox.put_back(young, outcome.cause, outcome.receipt, counted=True)
-        failed = _failed(health, now, outcome.cause, disabled=False)
-        self.outbox.set_health(replace(failed, not_before=now + self._backoff(failed.failures, outcome)))
+            self.outbox.put_back(young, outcome.cause, outcome.receipt, counted=True, not_before=not_before)
 
     def _backoff(self, failures: int, outcome: Outcome) -> float:
         if outcome.retry_after_s is not None:

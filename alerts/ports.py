@@ -63,6 +63,7 @@ class Scope(StrEnum):
     """What a failure concerns."""
 
     MESSAGE = "message"
+    """Others may get through. With `RETRY`: some recipients have it, the rest is tried again later."""
     CHANNEL = "channel"
     """Nothing will get through: revoked token, blocked bot, wrong password, server down."""
     PACING = "pacing"
@@ -176,9 +177,15 @@ class Outbox(Protocol):
         ...
 
     def put_back(
-        self, rows: Sequence[int], cause: str, progress: Mapping[str, str], *, counted: bool
+        self,
+        rows: Sequence[int],
+        cause: str,
+        progress: Mapping[str, str],
+        *,
+        counted: bool,
+        not_before: float | None = None,
     ) -> None:
-        """Pending again; `counted` when it was an attempt."""
+        """Pending again; `counted` when it was an attempt; `not_before` lets others pass until then."""
         ...
 
     def bury(self, rows: Sequence[int], now_wall: float, cause: str) -> None:

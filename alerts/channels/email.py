@@ -16,7 +16,7 @@ from enum import StrEnum
 from alerts import mail
 from alerts.channels.deadline import Deadline
 from alerts.model import Severity
-from alerts.ports import Dispatch, Outcome, Scope
+from alerts.ports import Dispatch, Outcome, Scope, Verdict
 from alerts.redact import Redactor
 from alerts.render import plain
 from alerts.telling import digest
@@ -155,7 +155,9 @@ class Email:
         progress = {"accepted": ",".join(now_accepted), "refused": ",".join(now_refused)}
         note = "; ".join(self._said(*answer, who=one) for one, answer in answers.items())
         if later:
-            return Outcome.retry(note, None, progress)
+            # Whoever has it does not wait for a mailbox that is full.
+            scope = Scope.MESSAGE if now_accepted else Scope.CHANNEL
+            return Outcome(Verdict.RETRY, note, progress, scope=scope)
         if not now_accepted:
             return Outcome.rejected(note, Scope.CHANNEL)
         return Outcome.sent({**progress, "message_id": str(letter["Message-ID"])}, note)

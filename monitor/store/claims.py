@@ -4,7 +4,8 @@
 
 An earlier message about the same subject under the same rule goes before a later one, whatever
 their severities: a recovery is never told before its alert, nor an alert before the recovery of
-the last one.
+the last one. A message that rests, because a recipient of several refuses it for now, holds back
+nobody.
 """
 
 from __future__ import annotations
@@ -15,8 +16,14 @@ from monitor.store.database import Database
 
 COLUMNS = "id, channel, message, created_at, attempts, carried_for, receipt"
 
-# The first condition is for the index `outbox_waiting`, which SQLite does not see in the second.
-_WAITS = "channel = ?1 AND state IN ('pending', 'sending') AND (state = 'pending' OR lease_until <= ?2)"
+LONGEST_S = 86_400
+"""A row that is to rest for longer was written under a clock that was ahead."""
+
+# A pending row with a lease rests: some of its recipients have it, and the others are tried again then.
+_WAITS = (
+    "channel = ?1 AND state IN ('pending', 'sending')"
+    f" AND (lease_until IS NULL OR lease_until <= ?2 OR lease_until > ?2 + {LONGEST_S})"
+)
 WORST = f"SELECT id, message_key FROM outbox WHERE {_WAITS} ORDER BY severity DESC, id LIMIT 1"
 FOLLOWED = (
     f"SELECT id, message_key FROM outbox AS earlier WHERE {_WAITS} AND id < ?3 AND EXISTS ("

@@ -152,14 +152,20 @@ class SqliteOutbox:
             )
 
     def put_back(
-        self, rows: Sequence[int], cause: str, progress: Mapping[str, str], *, counted: bool
+        self,
+        rows: Sequence[int],
+        cause: str,
+        progress: Mapping[str, str],
+        *,
+        counted: bool,
+        not_before: float | None = None,
     ) -> None:
         """See `alerts.ports.Outbox`."""
         with self._db.transaction() as connection:
             connection.executemany(
-                "UPDATE outbox SET state = 'pending', lease_until = NULL, attempts = attempts + ?,"
+                "UPDATE outbox SET state = 'pending', lease_until = ?, attempts = attempts + ?,"
                 " last_error = ?, receipt = ? WHERE id = ? AND state = 'sending'",
-                [(int(counted), cause, _encode(dict(progress)).decode(), row) for row in rows],
+                [(not_before, int(counted), cause, _encode(dict(progress)).decode(), row) for row in rows],
             )
 
     def enqueue(
@@ -243,6 +249,7 @@ def retry(db: Database, row: int | None = None) -> int:
     """Dead rows (one, or all) are pending again, and every channel is tried at once; how many rows."""
     with db.transaction() as connection:
         connection.execute("DELETE FROM channel")
+        connection.execute("UPDATE outbox SET lease_until = NULL WHERE state = 'pending'")
         return connection.execute(
             "UPDATE outbox SET state = 'pending', done_at = NULL"
             " WHERE state = 'dead' AND (:row IS NULL OR id = :row)",
@@ -279,9 +286,11 @@ def counts(db: Database, since: float = 0.0) -> dict[tuple[str, str], int]:
 
 
 def stuck(db: Database, before: float) -> frozenset[str]:
-    """Channels on which a message has waited since before that moment, wall clock."""
+    """Channels on which a message has reached nobody since before that moment, wall clock."""
     found = db.rows(
-        "SELECT DISTINCT channel FROM outbox WHERE state IN ('pending', 'sending') AND created_at < ?", before
+        "SELECT DISTINCT channel FROM outbox WHERE state IN ('pending', 'sending') AND created_at < ?"
+        " AND (state = 'sending' OR lease_until IS NULL)",
+        before,
     )
     return frozenset(channel for (channel,) in found)
 

@@ -17,8 +17,13 @@ from typing import Any
 import pytest
 
 from alerts.channels.email import Account, Email, Security
+from alerts.delivery import drain
 from alerts.ports import Dispatch, Original, Scope, Verdict
+from monitor.store import outbox
+from monitor.store.outbox import SqliteOutbox
+from tests.support.alert_doubles import Clock
 from tests.support.alert_samples import corrected, one_alert, recovered
+from tests.support.databases import new_database
 from tests.support.png import png
 from tests.support.smtp_server import Authority, Mailbox, SmtpServer, make_authority
 
@@ -186,6 +191,7 @@ def test_who_has_the_letter_does_not_get_it_again(server: SmtpServer, mailbox: M
     first = channel.send(Dispatch(one_alert()))
     assert first.verdict is Verdict.RETRY
     assert first.receipt == {"accepted": "a@example.org", "refused": ""}
+    assert first.scope is Scope.MESSAGE
     second = channel.send(Dispatch(one_alert(), progress=first.receipt))
     assert second.verdict is Verdict.RETRY
     mailbox.at_recipient.clear()
@@ -214,6 +220,7 @@ def test_an_address_refused_for_good_is_not_asked_again_with_the_others(
     channel = email(server)
     first = channel.send(Dispatch(one_alert()))
     assert first.receipt == {"accepted": "", "refused": "b@example.org"}
+    assert first.scope is Scope.CHANNEL
     mailbox.at_recipient.clear()
     assert channel.send(Dispatch(one_alert(), progress=first.receipt)).verdict is Verdict.SENT
     assert [envelope.rcpt_tos for envelope, _ in mailbox.letters] == [["a@example.org"]]
@@ -239,6 +246,48 @@ def test_whoever_answered_once_stays_answered_over_several_attempts(
     assert third.receipt["accepted"] == "c@example.org"
     assert set(third.receipt["refused"].split(",")) == {"a@example.org", "b@example.org"}
     assert [envelope.rcpt_tos for envelope, _ in mailbox.letters] == [["c@example.org"]]
+
+
+def test_a_mailbox_that_is_full_keeps_nothing_from_the_others(
+    server: SmtpServer, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    mailbox.at_recipient = {"b@example.org": deque(["452 mailbox full"])}
+    clock, channel = Clock(), email(server)
+    with new_database(tmp_path / "ethmon.db") as db:
+        box = SqliteOutbox(db)
+        for name in "xyz":
+            box.enqueue(replace(one_alert(), key=name, thread=name), ["email"], clock())
+        done = drain(box, [channel], clock)
+        assert [envelope.rcpt_tos for envelope, _ in mailbox.letters] == [["a@example.org"]] * 3
+        assert box.health("email").failing_since is None, "it works"
+        assert done.failed == 0
+        assert drain(box, [channel], clock).sent == 0, "not before its time"
+        assert outbox.stuck(db, clock() + 1) == frozenset(), "it reached somebody"
+        mailbox.at_recipient.clear()
+        clock.now += 900
+        drain(box, [channel], clock)
+        assert [envelope.rcpt_tos for envelope, _ in mailbox.letters[3:]] == [["b@example.org"]] * 3
+        assert {row.state for row in outbox.list_rows(db)} == {"delivered"}
+
+
+def test_a_mailbox_that_stays_full_is_given_up_and_can_be_tried_at_once(
+    server: SmtpServer, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    mailbox.at_recipient = {"b@example.org": deque(["452 mailbox full"])}
+    clock, channel = Clock(), email(server)
+    with new_database(tmp_path / "ethmon.db") as db:
+        box = SqliteOutbox(db)
+        box.enqueue(one_alert(), ["email"], clock())
+        drain(box, [channel], clock)
+        outbox.retry(db)
+        drain(box, [channel], clock)
+        assert outbox.list_rows(db)[0].attempts == 2, "asked by a person"
+        clock.now += 5 * 86_400
+        drain(box, [channel], clock)
+        (row,) = outbox.list_rows(db)
+        assert row.state == "dead"
+        assert row.last_error.startswith("given up: ")
+        assert row.last_error.endswith("452 mailbox full")
 
 
 def test_progress_survives_a_failure_to_connect(server: SmtpServer) -> None:
