@@ -109,7 +109,7 @@ def _the_whale_is_told_of(out: str) -> None:
 
 def _commands_work(out: str) -> None:
     """What the last page says to go on with does go on, in the demo's folder, on the stored history."""
-    (folder,) = re.findall(r"^  cd (\S+) ", out, re.M)
+    (folder,) = re.findall(r"^  cd (\S+)  +\(", out, re.M)
     commands = re.findall(r"^  \S.* (supply|positions|tokens|status)(?: --watch)?$", out, re.M)
     assert len(commands) == 4
     for command in commands:
