@@ -66,6 +66,20 @@ def test_prices_as_far_apart_as_floats_go_have_returns() -> None:
     assert rolling(returns, 14)[-1].value == pytest.approx(1)
 
 
+def test_a_file_of_any_size_is_not_read(tmp_path: Path) -> None:
+    huge = tmp_path / "huge.csv"
+    line = b"2026-01-01,5\n"
+    huge.write_bytes(b"date,close\n" + line * (8 * 1024 * 1024 // len(line)))
+    with pytest.raises(UsageError, match="larger than 8 MB"):
+        closes_of_file(huge)
+
+
+def test_a_moment_belongs_to_its_day_in_utc(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("time,close\n2026-02-04T01:00:00+02:00,5\n2026-02-04T23:00:00-02:00,7\n")
+    assert closes_of_file(file) == {20_487: 5.0, 20_489: 7.0}
+
+
 def test_a_hole_of_five_days_is_a_holiday_and_one_of_six_is_a_hole() -> None:
     first = {0: 1.0, 5: 2.0, 11: 4.0}
     assert [one.day for one in log_returns(first, first)] == [5]

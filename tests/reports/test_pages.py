@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from monitor.chain.clock import SystemClock
+from monitor.reports.pages.home import Tile, read_home
 from monitor.reports.pages.queries import QUERIES
 from monitor.reports.pages.site import TABLES, metadata
 from monitor.store import ledger
-from monitor.store.database import Database, open_reader
+from monitor.store.database import Database, open_beside, open_reader
 from monitor.store.query import run
 from monitor.tick import Tick
 from monitor.units import UnixTime
+from tests.support import busy_database
 from tests.support.commands import ROOT
 from tests.support.databases import chain, new_database
 from tests.support.position_rows import save_track
@@ -262,3 +264,18 @@ def test_the_health_check_of_the_container_asks_for_a_page_that_is_there(site: C
     asked = re.search(r"http://127\.0\.0\.1:8001(/[^']*)'", (ROOT / "compose.yaml").read_text())
     assert asked is not None
     assert site.get(asked[1]).status == 200
+
+
+def test_the_nearest_position_of_the_home_page_is_one_that_is_believed(tmp_path: Path) -> None:
+    path = tmp_path / "ethmon.db"
+    busy_database.fill(path)
+
+    def tile() -> Tile:
+        return next(one for one in read_home(path, None, busy_database.NOW).tiles if one.board == "positions")
+
+    assert (tile().figure, tile().tone) == ("now", "bad")
+    assert tile().note.startswith("Gone under; ")
+    assert tile().note.endswith(" watched, 2 not seen"), "one is dark, one refuted"
+    with open_beside(path) as db, db.transaction() as connection:
+        connection.execute("UPDATE position_now SET distance = 0.05 WHERE distance < 0.05")
+    assert (tile().figure, tile().tone) == ("5.0%", "")

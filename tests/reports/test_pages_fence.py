@@ -105,6 +105,13 @@ def test_a_huge_answer_is_cut_and_a_huge_value_refused(site: Client) -> None:
     assert site.ask("SELECT randomblob(900000000)").status == 400
 
 
+def test_a_row_is_no_wider_than_a_page(site: Client) -> None:
+    def columns(count: int) -> int:
+        return site.get(f"/ethmon.json?sql=select+{','.join(['1'] * count)}").status
+
+    assert (columns(200), columns(201)) == (200, 400)
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
 def test_the_site_is_only_read(site: Client, method: str) -> None:
     assert site.get("/", method=method).status == 405
