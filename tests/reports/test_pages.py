@@ -159,12 +159,14 @@ def test_burn_per_day_is_pale_where_blocks_are_missing(site: Client, database: P
     assert rows[0]["seen"] != "whole", "the hole lies in it"
 
 
-def test_supply_ends_where_blocks_are_missing(site: Client) -> None:
+def test_supply_ends_where_blocks_are_missing(site: Client, database: Path) -> None:
     found = site.get("/-/supply.json?days=7").json
     assert found["rows"]
     assert "missing" in found["note"]
     assert found["rows"][-1]["so_far"] is None
     assert site.get("/-/supply.json?days=8").status == 400
+    ((burned,),) = run(database, "SELECT sum(burn_gwei + blob_burn_gwei) / 1e9 FROM block").rows
+    assert sum(row["burned"] for row in found["rows"]) == pytest.approx(-burned), "it goes down"
 
 
 def test_cells_link_to_what_they_name(site: Client) -> None:
