@@ -10,7 +10,7 @@ import click
 from monitor.cli import App
 from monitor.cli.output import as_json, console, emit, table_options
 from monitor.cli.when import utc
-from monitor.errors import UsageError
+from monitor.errors import StoreError, UsageError
 from monitor.readings.words import age
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _stored(app: App, watchlist: Watchlist, first: int | None, last: int | None)
     with open_reader(app.settings.db) as db:
         spans = coverage.ranges(db)
         if not spans:
-            raise UsageError(
+            raise StoreError(
                 "Nothing is stored yet: start `ethmon run`, or give --from and --to for an archive node."
             )
         low = first if first is not None else spans[0].first

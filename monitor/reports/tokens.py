@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from alerts.model import CannotSee
 from monitor.domain import BlockRef, ListedToken, TokenSupply
-from monitor.errors import UsageError
+from monitor.errors import StoreError
 from monitor.readings import money
 from monitor.readings.words import age
 from monitor.store import identity, ledger, tokens
@@ -75,11 +75,11 @@ class TokenView:
 
 
 def token_view(db: Database) -> TokenView:
-    """What is stored now. Raises UsageError where nothing is."""
+    """What is stored now. Raises StoreError where nothing is."""
     with db.snapshot():
         now = _now(db)
         if now is None:
-            raise UsageError(
+            raise StoreError(
                 "No supply of a token is stored yet: `ethmon run` reads those of ETHMON_TOKENS and [[token]]."
             )
         lines = [

@@ -162,6 +162,13 @@ def test_what_cannot_be_done_is_wrong_use(arguments: list[str], words: str, tmp_
     assert one_line(done.stderr).startswith(f"ethmon: {words}")
 
 
+@pytest.mark.parametrize("command", ["supply", "report", "tokens", "replay --history", "chart burn"])
+def test_nothing_stored_yet_is_not_fine_and_not_wrong_use(command: str, tmp_path: Path) -> None:
+    done = ethmon(_stored(tmp_path), *command.split())
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.search("no block yet|stored yet", one_line(done.stderr))
+
+
 @pytest.mark.parametrize("command", ["query", "alerts readings", "outbox", "ladder"])
 def test_a_reader_that_has_enough_is_no_failure(command: str, tmp_path: Path) -> None:
     """As `ethmon ... | head -0` does it: the pipe is closed before the first line."""

@@ -107,7 +107,7 @@ def test_cents_are_shown_where_they_matter_and_cut(tmp_path: Path) -> None:
 def test_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
     new_database(tmp_path / "ethmon.db").close()
     done = ethmon(tmp_path, "tokens")
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (1, "")
     assert "ETHMON_TOKENS" in done.stderr
 
 
