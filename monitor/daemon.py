@@ -28,10 +28,10 @@ from monitor.errors import BadAnswer, ChainError, NodeError
 from monitor.jobs import Jobs
 from monitor.metrics import serve_metrics
 from monitor.notify import build_channels, start_delivery, start_telegram_commands
+from monitor.past.closes import PriceHistory
+from monitor.past.gaps import due, repair
 from monitor.ports import Clock
-from monitor.price_history import PriceHistory
 from monitor.reload import Refused, WatchlistFile
-from monitor.repair import due, repair
 from monitor.rule_check import resume
 from monitor.sight import Sight
 from monitor.store import events, identity, ledger, outbox

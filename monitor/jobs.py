@@ -14,13 +14,13 @@ from monitor.bookkeeping import LONGEST_TAIL_S
 from monitor.chain.beacon_pool import BeaconNodes
 from monitor.chain.endpoints import Endpoints
 from monitor.config import Settings
-from monitor.deposits import read_deposit_ranges
 from monitor.digest import digest
 from monitor.errors import EthmonError
+from monitor.past.closes import PriceHistory
+from monitor.past.deposits import read_deposit_ranges
+from monitor.past.samples import take_sample
 from monitor.ports import Clock
-from monitor.price_history import PriceHistory
 from monitor.rule_check import check_rules
-from monitor.sampling import take_sample
 from monitor.store import incidents, issuance, ledger, maintenance, outbox
 from monitor.store.database import open_beside
 from monitor.units import SECONDS_PER_DAY, UnixTime

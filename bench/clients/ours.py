@@ -10,12 +10,12 @@ import threading
 from pathlib import Path
 
 from bench.measure import Stopwatch
-from monitor.backfill import run_backfill
 from monitor.chain.bulk import ReadBlocks, block_reader
 from monitor.chain.clock import SystemClock
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.pace import Pace
 from monitor.chain.schedule import find_blob_fees
+from monitor.past.blocks import run_backfill
 from monitor.store import ledger
 from monitor.store.database import Database, open_writer
 from monitor.units import BlockNumber

@@ -145,7 +145,7 @@ def _run_uncles(
 ) -> None:
     from rich.progress import Progress
 
-    from monitor.rewards import read_rewards
+    from monitor.past.rewards import read_rewards
     from monitor.store import rewards
     from monitor.supply.forks import CHAINS
     from monitor.units import BlockNumber, format_eth
@@ -182,9 +182,9 @@ def _run(
 ) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from monitor.backfill import run_backfill
     from monitor.chain.bulk import block_reader
     from monitor.chain.clock import SystemClock
+    from monitor.past.blocks import run_backfill
 
     columns = (
         TextColumn("{task.description}"),

@@ -22,7 +22,7 @@ def run_prices(
     from rich.progress import Progress
 
     from monitor.adapters import FEEDS
-    from monitor.price_history import fill, missing_days
+    from monitor.past.closes import fill, missing_days
 
     feeds = FEEDS.get(source.chain_id(), {})
     if not feeds:
@@ -48,7 +48,7 @@ def run_prices(
 
 def _days(source: Endpoints, first: str, last: str) -> tuple[int, int]:
     """Whole days (since 1970) of a time frame, as a finalized block has them."""
-    from monitor.price_history import last_whole_day
+    from monitor.past.closes import last_whole_day
     from monitor.supply import frames
     from monitor.supply.forks import CHAINS
     from monitor.units import SECONDS_PER_DAY
@@ -71,7 +71,7 @@ def _days(source: Endpoints, first: str, last: str) -> tuple[int, int]:
 
 def _correlate(app: App, db: Database) -> None:
     from monitor.comovement import Others
-    from monitor.price_history import store_correlations
+    from monitor.past.closes import store_correlations
     from monitor.watchlist import load_watchlist
 
     series = load_watchlist(app.settings.watchlist).series

@@ -28,7 +28,7 @@ def run_tokens(
     from rich.progress import Progress
 
     from monitor.cli.tokens import listed_tokens
-    from monitor.token_history import EVERY_BLOCKS, read_supplies
+    from monitor.past.supplies import EVERY_BLOCKS, read_supplies
 
     listed = listed_tokens(app, source.chain_id())
     with Progress(disable=quiet) as bar:

@@ -45,7 +45,7 @@ def _repair(app: App) -> None:
 
     from monitor.chain.clock import SystemClock
     from monitor.chain.connect import connect
-    from monitor.repair import repair
+    from monitor.past.gaps import repair
     from monitor.rule_check import resume
     from monitor.store import identity
     from monitor.store.database import open_beside

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from monitor.backfill import ATTEMPTS, WRITE_BLOCKS, Backfilled, run_backfill
 from monitor.chain.bulk import ReadBlocks
 from monitor.chain.pace import Pace
 from monitor.domain import Block, BlockRef, BurnRule, GapKind
 from monitor.errors import BadAnswer, BrokenLink, NodeUnavailable
+from monitor.past.blocks import ATTEMPTS, WRITE_BLOCKS, Backfilled, run_backfill
 from monitor.store import coverage, gaps, ledger
 from monitor.store.database import Database, open_beside
 from tests.support.clock import ManualClock

@@ -16,7 +16,7 @@ from monitor.chain.clock import SystemClock
 from monitor.chain.endpoints import Endpoints
 from monitor.localnet.anvil import Anvil, ChainSpec
 from monitor.macro.correlation import at_day, log_returns
-from monitor.price_history import KEPT_DAYS, PriceHistory, fill, missing_days
+from monitor.past.closes import KEPT_DAYS, PriceHistory, fill, missing_days
 from monitor.store import closes, prices
 from monitor.units import Address, UnixTime
 from monitor.watchlist import Series

@@ -10,8 +10,8 @@ import pytest
 from monitor.chain.beacon_pool import BeaconNodes
 from monitor.chain.endpoints import Endpoints
 from monitor.issued import IssuanceSource
+from monitor.past.samples import take_sample
 from monitor.reports.supply import method_words, supply_view
-from monitor.sampling import take_sample
 from monitor.store import events, identity, issuance
 from monitor.store.database import Database
 from monitor.supply.issuance import Estimated, Measured, Method, Unknown

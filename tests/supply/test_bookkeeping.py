@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from monitor.chain.endpoints import Endpoints
-from monitor.deposits import read_deposit_ranges
 from monitor.issued import IssuanceSource
+from monitor.past.deposits import read_deposit_ranges
 from monitor.store import events, flows, identity, issuance, ledger, rollback
 from monitor.store.database import Database
 from monitor.store.flows import DepositRange

@@ -14,7 +14,7 @@ from monitor.chain.endpoints import Endpoints
 from monitor.domain import Block, BlockRef
 from monitor.errors import NodeError
 from monitor.issued import IssuanceSource
-from monitor.rewards import read_rewards
+from monitor.past.rewards import read_rewards
 from monitor.store import frames, identity, ledger, rewards
 from monitor.store.database import Database
 from monitor.supply.burn import BurnTotal

@@ -6,7 +6,7 @@ import math
 import random
 
 from monitor.comovement import Others
-from monitor.price_history import store_correlations
+from monitor.past.closes import store_correlations
 from monitor.store import closes
 from monitor.store.closes import CloseRow
 from monitor.store.database import Database

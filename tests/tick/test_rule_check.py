@@ -14,7 +14,7 @@ from monitor.chain.connect import adopt_schedule
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.schedule import BlobFees
 from monitor.domain import BlobSchedule, BurnRule, GapKind
-from monitor.repair import repair
+from monitor.past.gaps import repair
 from monitor.rule_check import check_rules, resume
 from monitor.store import gaps, history, ledger, rules
 from monitor.store.database import Database

@@ -17,7 +17,7 @@ from monitor.chain.follower import SKIP_AFTER
 from monitor.chain.incomplete import NO_GAS
 from monitor.domain import Block, BlockRef, BurnRule, Gap, GapKind
 from monitor.errors import BadAnswer, NodeError, NodeUnavailable
-from monitor.repair import due, repair
+from monitor.past.gaps import due, repair
 from monitor.store import gaps, history, ledger, maintenance
 from monitor.store.database import Database, open_writer
 from monitor.supply.burn import total_burn

@@ -17,11 +17,11 @@ from monitor.chain.endpoints import Endpoints
 from monitor.chain.follower import Standstill
 from monitor.domain import ListedToken
 from monitor.errors import EthmonError
+from monitor.past.supplies import read_supplies
 from monitor.store import tokens as store
 from monitor.store.database import Database
 from monitor.store.tokens import SupplyRow
 from monitor.tick import Tick
-from monitor.token_history import read_supplies
 from monitor.units import MAX_UINT256, Address, BlockNumber
 from monitor.watch import SnapshotReader, Watch
 from monitor.watch.tokens import TokenWatch

@@ -8,13 +8,13 @@ import pytest
 
 from alerts.model import BlockStamp, CannotSee
 from monitor.domain import ListedToken, TokenSupply
+from monitor.past.supplies import EVERY_BLOCKS
 from monitor.readings import money
 from monitor.reports.token_series import token_track
 from monitor.reports.tokens import TokenView, token_view
 from monitor.store import ledger, tokens
 from monitor.store.database import Database
 from monitor.store.tokens import ROW_EVERY_S, UNSEEN_AFTER_S, SupplyRow
-from monitor.token_history import EVERY_BLOCKS
 from monitor.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Address, BlockNumber, UnixTime
 from monitor.watch.snapshot import Snapshot
 from monitor.watch.tokens import TokenWatch, amount_of, stored_readings

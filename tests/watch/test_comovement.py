@@ -283,7 +283,7 @@ def test_what_is_not_understood_is_refused_by_name(text: str, words: str) -> Non
 
 
 def test_a_rollback_takes_closes_and_what_follows_from_them(db: Database) -> None:
-    from monitor.price_history import store_correlations
+    from monitor.past.closes import store_correlations
     from monitor.store import rollback
 
     assert store_correlations(db, Others()) == {}
