@@ -14,7 +14,7 @@ from alerts.wording import moment
 from monitor.reports import positions as words
 from monitor.reports.burn import burn_view
 from monitor.reports.status import read_status
-from monitor.store import incidents, outbox
+from monitor.store import backlog, incidents
 from monitor.store.database import Database
 from monitor.store.positions import StoredPosition
 from monitor.units import SECONDS_PER_DAY, UnixTime, format_eth, format_gwei
@@ -69,7 +69,7 @@ def _open(db: Database) -> Iterator[Fact]:
 
 
 def _deliveries(db: Database, now: UnixTime) -> Iterator[Fact]:
-    counts = outbox.counts(db, now - SECONDS_PER_DAY)
+    counts = backlog.counts(db, now - SECONDS_PER_DAY)
     waiting = sum(count for (_, state), count in counts.items() if state in {"pending", "sending"})
     dead = sum(count for (_, state), count in counts.items() if state == "dead")
     sent = sum(count for (_, state), count in counts.items() if state == "delivered")

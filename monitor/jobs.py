@@ -21,7 +21,7 @@ from monitor.past.deposits import read_deposit_ranges
 from monitor.past.samples import take_sample
 from monitor.ports import Clock
 from monitor.rule_check import check_rules
-from monitor.store import incidents, issuance, ledger, maintenance, outbox
+from monitor.store import backlog, incidents, issuance, ledger, maintenance, outbox
 from monitor.store.database import open_beside
 from monitor.units import SECONDS_PER_DAY, UnixTime
 from monitor.watch.thinning import thin
@@ -135,7 +135,7 @@ class Jobs:
         people = set(self.channels) - {"console"}
         with open_beside(self.settings.db) as db:
             head = ledger.cursor(db)
-            unreachable = people and people <= outbox.stuck(db, now - UNREACHABLE_S)
+            unreachable = people and people <= backlog.stuck(db, now - UNREACHABLE_S)
         return head is not None and now - head.timestamp < DEAD_HEAD_S and not unreachable
 
     def _sample_issuance(self, scheduler: Any, running: ExitStack) -> None:

@@ -20,7 +20,7 @@ from monitor.chain.member import EndpointHealth, State
 from monitor.config import Settings
 from monitor.errors import ConfigError, EthmonError
 from monitor.reports.status import Status, read_status
-from monitor.store import outbox, positions
+from monitor.store import backlog, positions
 from monitor.store.database import open_reader
 from monitor.units import WEI_PER_ETH, WEI_PER_GWEI, UnixTime
 
@@ -129,7 +129,7 @@ class _Snapshot:
                 "ethmon_outbox_messages",
                 "Messages by channel and state.",
                 ("channel", "state"),
-                outbox.counts(db),
+                backlog.counts(db),
             )
 
 

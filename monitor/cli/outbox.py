@@ -30,11 +30,11 @@ def outbox() -> None:
 @click.pass_obj
 def list_(app: App, states: tuple[str, ...], limit: int, shape: str) -> None:
     """Rows, newest first."""
-    from monitor.store import outbox as store
+    from monitor.store.backlog import list_rows
     from monitor.store.database import open_reader
 
     with open_reader(app.settings.db) as db:
-        rows = store.list_rows(db, states, limit)
+        rows = list_rows(db, states, limit)
     if not rows and shape == "table":
         click.echo("No messages.")
         return

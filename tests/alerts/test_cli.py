@@ -12,7 +12,7 @@ import pytest
 from alerts.model import BlockStamp, Reading
 from alerts.rules import parse_rules
 from monitor.readings.catalogue import CATALOGUE
-from monitor.store import incidents, ledger, outbox
+from monitor.store import backlog, incidents, ledger
 from monitor.store.database import open_beside
 from monitor.store.outbox import SqliteOutbox
 from monitor.units import UnixTime
@@ -150,7 +150,7 @@ def test_states_of_the_command_are_those_of_the_table(folder: Path) -> None:
     with open_reader(folder / "ethmon.db") as db:
         (sql,) = db.row("SELECT sql FROM sqlite_schema WHERE name = 'outbox'")
         assert all(f"'{state}'" in sql for state in STATES)
-        assert outbox.counts(db) == {("email", "dead"): 1, ("telegram", "pending"): 1}
+        assert backlog.counts(db) == {("email", "dead"): 1, ("telegram", "pending"): 1}
 
 
 def test_a_replay_names_the_rules_that_it_could_not_judge(tmp_path: Path) -> None:

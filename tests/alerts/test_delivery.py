@@ -16,6 +16,7 @@ from alerts.delivery import Job, Policy, drain
 from alerts.model import ChartRequest, Message, Severity, Transition
 from alerts.ports import Dispatch, Outcome, Scope
 from alerts.posts import Bell, serve, start
+from monitor.store import backlog
 from monitor.store import outbox as store
 from monitor.store.database import Database
 from monitor.store.outbox import SqliteOutbox
@@ -49,7 +50,7 @@ def message(name: str, severity: Severity = Severity.WARNING, time: int = 0) -> 
 
 
 def states(db: Database, channel: str = "telegram") -> list[str]:
-    return [row.state for row in reversed(store.list_rows(db)) if row.channel == channel]
+    return [row.state for row in reversed(backlog.list_rows(db)) if row.channel == channel]
 
 
 def drain_for(box: SqliteOutbox, channels: list[Scripted], clock: Clock, hours: float) -> None:
@@ -131,7 +132,7 @@ def test_pacing_is_no_failure(db: Database, box: SqliteOutbox, clock: Clock) -> 
     assert box.health("telegram").failing_since is None
     clock.now += 0.5
     assert drain(box, [telegram], clock).sent == 1
-    assert store.list_rows(db)[0].attempts == 1
+    assert backlog.list_rows(db)[0].attempts == 1
 
 
 def test_a_day_without_telegram(db: Database, box: SqliteOutbox, clock: Clock) -> None:
@@ -310,7 +311,7 @@ def test_what_no_server_takes_for_days_is_given_up_visibly(
     email.always = DOWN
     box.enqueue(message("a"), ["email"], clock())
     drain_for(box, [email], clock, 5.1 * 24)
-    row = store.list_rows(db)[0]
+    row = backlog.list_rows(db)[0]
     assert (row.state, row.last_error) == ("dead", "given up: no connection")
 
 
@@ -327,7 +328,7 @@ def test_a_fault_in_a_channel_stops_neither_it_nor_the_others(
     box.enqueue(message("a"), ["telegram", "email"], clock())
     drain(box, [faulty, email], clock)
     assert email.titles() == ["a"]
-    row = next(row for row in store.list_rows(db) if row.channel == "telegram")
+    row = next(row for row in backlog.list_rows(db) if row.channel == "telegram")
     assert (row.state, row.last_error) == ("pending", "fault in the channel (RuntimeError)")
 
 
@@ -572,12 +573,12 @@ def test_rows_can_be_dropped_and_counted(db: Database, box: SqliteOutbox, clock:
     telegram = Scripted("telegram")
     for name in "ab":
         box.enqueue(message(name), ["telegram"], clock())
-    row = store.list_rows(db)[-1].id
+    row = backlog.list_rows(db)[-1].id
     assert store.drop(db, row, clock())
     assert not store.drop(db, row, clock())
     drain(box, [telegram], clock)
     assert telegram.titles() == ["b"]
-    assert store.counts(db) == {("telegram", "dropped"): 1, ("telegram", "delivered"): 1}
+    assert backlog.counts(db) == {("telegram", "dropped"): 1, ("telegram", "delivered"): 1}
 
 
 def test_the_thread_sends_as_soon_as_it_is_woken_and_ends_when_told(db: Database, clock: Clock) -> None:

@@ -19,7 +19,7 @@ import pytest
 from alerts.channels.email import Account, Email, Security
 from alerts.delivery import drain
 from alerts.ports import Dispatch, Original, Scope, Verdict
-from monitor.store import outbox
+from monitor.store import backlog, outbox
 from monitor.store.outbox import SqliteOutbox
 from tests.support.alert_doubles import Clock
 from tests.support.alert_samples import corrected, one_alert, recovered
@@ -262,12 +262,12 @@ def test_a_mailbox_that_is_full_keeps_nothing_from_the_others(
         assert box.health("email").failing_since is None, "it works"
         assert done.failed == 0
         assert drain(box, [channel], clock).sent == 0, "not before its time"
-        assert outbox.stuck(db, clock() + 1) == frozenset(), "it reached somebody"
+        assert backlog.stuck(db, clock() + 1) == frozenset(), "it reached somebody"
         mailbox.at_recipient.clear()
         clock.now += 900
         drain(box, [channel], clock)
         assert [envelope.rcpt_tos for envelope, _ in mailbox.letters[3:]] == [["b@example.org"]] * 3
-        assert {row.state for row in outbox.list_rows(db)} == {"delivered"}
+        assert {row.state for row in backlog.list_rows(db)} == {"delivered"}
 
 
 def test_a_mailbox_that_stays_full_is_given_up_and_can_be_tried_at_once(
@@ -281,10 +281,10 @@ def test_a_mailbox_that_stays_full_is_given_up_and_can_be_tried_at_once(
         drain(box, [channel], clock)
         outbox.retry(db)
         drain(box, [channel], clock)
-        assert outbox.list_rows(db)[0].attempts == 2, "asked by a person"
+        assert backlog.list_rows(db)[0].attempts == 2, "asked by a person"
         clock.now += 5 * 86_400
         drain(box, [channel], clock)
-        (row,) = outbox.list_rows(db)
+        (row,) = backlog.list_rows(db)
         assert row.state == "dead"
         assert row.last_error.startswith("given up: ")
         assert row.last_error.endswith("452 mailbox full")

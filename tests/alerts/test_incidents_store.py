@@ -15,7 +15,7 @@ from alerts.model import BlockStamp, CannotSee, Direction, Level, Message, Readi
 from alerts.rules import parse_rules
 from monitor.domain import BlockRef
 from monitor.readings.catalogue import CATALOGUE
-from monitor.store import incidents, ledger, outbox
+from monitor.store import backlog, incidents, ledger
 from monitor.store.database import Database
 from monitor.store.outbox import SqliteOutbox
 from monitor.units import BlockNumber, UnixTime
@@ -89,9 +89,9 @@ def test_an_alert_commits_with_the_tick_or_not_at_all(db: Database) -> None:
         tick(db, "9")
         raise KeyboardInterrupt
     assert incidents.states(db) == {}
-    assert outbox.counts(db) == {}
+    assert backlog.counts(db) == {}
     assert transitions(tick(db, "9")) == [Transition.OPENED]
-    assert outbox.counts(db) == {("telegram", "pending"): 1, ("email", "pending"): 1}
+    assert backlog.counts(db) == {("telegram", "pending"): 1, ("email", "pending"): 1}
     assert incidents.list_open(db)[0].title == "Whale w1: 9% from liquidation"
 
 
@@ -119,7 +119,7 @@ def test_the_incidents_of_a_rule_that_was_removed_end_in_silence(db: Database) -
 
 def test_rules_name_their_channels(db: Database) -> None:
     tick(db, "9", rules=[replace(RULE, channels=("email",))])
-    assert outbox.counts(db) == {("email", "pending"): 1}
+    assert backlog.counts(db) == {("email", "pending"): 1}
 
 
 def test_a_reorg_that_confirms_the_alert_is_silent_however_often(db: Database) -> None:
@@ -152,7 +152,7 @@ def test_a_message_that_nobody_saw_yet_is_dropped_instead_of_corrected(db: Datab
     telegram = Scripted("telegram")
     drain(SqliteOutbox(db), [telegram], Clock())
     reorg(db, 1, "b", "25")
-    assert outbox.counts(db) == {
+    assert backlog.counts(db) == {
         ("telegram", "delivered"): 1,
         ("telegram", "pending"): 1,
         ("email", "dropped"): 1,
@@ -173,7 +173,7 @@ def test_a_waiting_message_that_tells_of_others_too_is_not_dropped(db: Database)
         db, (RULE,), [reading("9", at, "w1"), reading("25", at, "w2")], at=at, channels=CHANNELS, now_wall=0
     )
     assert transitions(told) == [Transition.CORRECTED]
-    assert outbox.counts(db) == {("telegram", "pending"): 2, ("email", "pending"): 2}
+    assert backlog.counts(db) == {("telegram", "pending"): 2, ("email", "pending"): 2}
 
 
 def test_a_correction_can_be_corrected_again(db: Database) -> None:

@@ -27,7 +27,7 @@ from alerts.delivery import drain
 from alerts.model import Severity
 from alerts.ports import Channel, Dispatch, Outcome
 from alerts.redact import Redactor
-from monitor.store import outbox as store
+from monitor.store import backlog
 from monitor.store.database import Database
 from monitor.store.outbox import SqliteOutbox
 from tests.support.alert_doubles import Clock
@@ -168,7 +168,7 @@ def test_outbox_rows_hold_no_secret(ends: Ends, tmp_path: Path) -> None:
         outbox.enqueue(notice("k", "t", "x", Severity.CRITICAL, 0), [one.name for one in channels], 0.0)
         drain(outbox, channels, Clock())
         rows = dump(db)
-    assert len(store.OutboxRow.__slots__) > 0
+    assert len(backlog.OutboxRow.__slots__) > 0
     assert "403" in rows
     for form in forms(secret):
         assert form not in rows

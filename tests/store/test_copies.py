@@ -17,7 +17,7 @@ from alerts.rules import parse_rules
 from alerts.wording import moment
 from monitor.errors import StoreBusy, StoreDamaged, StoreError
 from monitor.readings.catalogue import CATALOGUE
-from monitor.store import copies, incidents, ledger, maintenance, outbox, withdrawn
+from monitor.store import backlog, copies, incidents, ledger, maintenance, withdrawn
 from monitor.store.database import Database, open_reader, open_writer
 from monitor.store.outbox import SqliteOutbox
 from monitor.store.schema import MIGRATIONS, VERSION
@@ -165,7 +165,7 @@ def test_messages_that_waited_in_the_backup_are_named_and_not_sent(db: Database,
     telegram, email = Scripted("telegram"), Scripted("email")
     with open_writer(path) as again:
         drain(SqliteOutbox(again), [telegram, email], Clock(AT))
-        rows = outbox.list_rows(again, ["dropped"])
+        rows = backlog.list_rows(again, ["dropped"])
     assert {(row.title, row.last_error) for row in rows if row.title} == {(name, withdrawn.WHY) for name in ("sent", "under way", "waits")}  # fmt: skip
     for channel in (telegram, email):
         (told,) = channel.accepted
@@ -211,4 +211,4 @@ def test_a_backup_in_which_nothing_waited_says_nothing(db: Database, saved: Path
     db.close()
     copies.restore(saved, path, AT, replace=True)
     with open_reader(path) as again:
-        assert outbox.list_rows(again) == []
+        assert backlog.list_rows(again) == []

@@ -14,12 +14,12 @@ from monitor.reports.alert_levels import AlertLevel, levels_of
 from monitor.reports.burn import BurnFrame, burn_view
 from monitor.reports.status import Status, status_of
 from monitor.reports.supply import net_of
-from monitor.store import events, history, incidents, outbox, positions, prices
+from monitor.store import backlog, events, history, incidents, positions, prices
+from monitor.store.backlog import Backlog
 from monitor.store.database import Database
 from monitor.store.events import Event
 from monitor.store.history import ReorgRecord
 from monitor.store.incidents import IncidentRow
-from monitor.store.outbox import Backlog
 from monitor.store.positions import StoredPosition
 from monitor.supply.issuance import Issuance, Unknown
 from monitor.supply.total import NetChange
@@ -146,7 +146,7 @@ def gather(db: Database, now: UnixTime, wishes: Wishes, kept: NetCache) -> Board
             watched=wishes.watched,
             open=opened,
             told=_told(db, opened),
-            backlog=outbox.backlog(db),
+            backlog=backlog.backlog(db),
             last_reorg=reorgs[0] if reorgs else None,
             last_run=events.last_of(db, "start", "stop"),
         )
