@@ -29,18 +29,20 @@ def save(source: Path, target: Path, *, audit: bool = True) -> None:
 
     Raises StoreDamaged when the copy does not pass the audit, StoreError where it cannot be written.
     """
-    unproved = target.with_name(target.name + ".unproved")
+    maintenance.refuse_itself(source, target)
+    named, unproved = f"The backup {target}", target.with_name(target.name + ".unproved")
     try:
         with open_any_version(source) as db:
-            maintenance.backup(db, unproved)
+            maintenance.backup(db, unproved, named)
         if audit:
             with open_any_version(unproved) as copy:
                 _refuse(maintenance.integrity_problems(copy), source)
         unproved.replace(target)
     except OSError as error:
-        raise StoreError(f"The backup {target} cannot be written ({error.strerror}).") from error
+        maintenance.remove(unproved)
+        raise maintenance.unwritten(named, error, unproved) from error
     finally:
-        unproved.unlink(missing_ok=True)
+        maintenance.remove(unproved)
 
 
 def restore(source: Path, target: Path, at: UnixTime, *, replace: bool = False) -> Restored:
@@ -55,7 +57,7 @@ def restore(source: Path, target: Path, at: UnixTime, *, replace: bool = False) 
     partial = target.with_name(target.name + ".restoring")
     try:
         with open_any_version(source) as backup:
-            maintenance.backup(backup, partial)
+            maintenance.backup(backup, partial, str(target))
         head, unsent = _prove(partial, source, at)
         kept = _set_aside(target, at)
         partial.replace(target)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,27 +31,50 @@ class Checkpoint(NamedTuple):
     moved_pages: int
 
 
-def backup(db: Database, target: Path) -> None:
+def backup(db: Database, target: Path, named: str = "") -> None:
     """Write a sound copy of a database in use to `target`, replacing an older copy only when complete.
 
     It is one state: without the snapshot SQLite would begin anew after each block that another
-    connection writes, on a slow disk for ever.
+    connection writes, on a slow disk for ever. `named` is what a person calls the copy: errors say it.
     """
-    if target.absolute() == db.path.absolute():
-        raise StoreError(f"The backup cannot replace the database {db.path} itself. Name another file.")
+    refuse_itself(db.path, target)
     partial = target.with_name(target.name + ".partial")
     try:
         partial.unlink(missing_ok=True)
         with db.snapshot():
-            _copy(db, partial, target)
+            _copy(db, partial)
         partial.replace(target)
-    except OSError as error:
-        raise StoreError(f"The backup {target} cannot be written ({error.strerror}).") from error
+    except (OSError, _Unwritten) as error:
+        remove(partial)
+        raise unwritten(named or f"The backup {target}", error, partial) from error
     finally:
+        remove(partial)
+
+
+class _Unwritten(Exception):
+    """SQLite could not write the copy; the database itself is fine."""
+
+
+def refuse_itself(source: Path, target: Path) -> None:
+    """Raise StoreError where a copy would take the place of what it is a copy of, however it is spelled."""
+    if source.exists() and target.exists() and target.samefile(source):
+        raise StoreError(f"The backup cannot replace the database {source} itself. Name another file.")
+
+
+def unwritten(named: str, error: Exception, partial: Path) -> StoreError:
+    """What a person is told of a copy that could not be written, and what is left of the attempt."""
+    cause = error.strerror if isinstance(error, OSError) else error
+    left = f"{partial} is left behind: delete it." if os.path.lexists(partial) else "Nothing is left behind."
+    return StoreError(f"{named} cannot be written ({cause}). {left} The folder must exist and have room.")
+
+
+def remove(partial: Path) -> None:
+    """Take an unfinished copy away, as far as that can be done: what failed before it is told, not this."""
+    with suppress(OSError):
         partial.unlink(missing_ok=True)
 
 
-def _copy(db: Database, partial: Path, target: Path) -> None:
+def _copy(db: Database, partial: Path) -> None:
     try:
         with closing(sqlite3.connect(partial)) as copy:
             db.connection.execute("SELECT 1 FROM sqlite_schema").fetchone()  # now the view is taken
@@ -58,7 +82,7 @@ def _copy(db: Database, partial: Path, target: Path) -> None:
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, not two
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF in _OF_THE_COPY:
-            raise StoreError(f"The backup {target} cannot be written ({error}).") from error
+            raise _Unwritten(str(error)) from error
         raise
 
 

@@ -97,6 +97,40 @@ def test_a_backup_that_is_not_sound_is_refused(db: Database, saved: Path, tmp_pa
     assert not list(tmp_path.glob("*.restoring*")) + list(tmp_path.glob("*.unproved*"))
 
 
+@pytest.mark.parametrize("folder", ["nowhere", "a file"])
+def test_a_backup_that_cannot_be_written_is_called_what_it_was_called(
+    db: Database, tmp_path: Path, folder: str
+) -> None:
+    (tmp_path / "a file").write_text("no folder")
+    target = tmp_path / folder / "copy.db"
+    with pytest.raises(StoreError) as refused:
+        copies.save(db.path, target)
+    told = str(refused.value)
+    assert told.startswith(f"The backup {target} cannot be written (")
+    assert "Nothing is left behind." in told
+    assert not {word for word in (".unproved", ".partial") if word in told}
+    assert not list(tmp_path.rglob("*.unproved*")) + list(tmp_path.rglob("*.partial*"))
+
+
+def test_a_backup_onto_a_folder_of_its_name_leaves_nothing(db: Database, tmp_path: Path) -> None:
+    (tmp_path / "copy.db").mkdir()
+    with pytest.raises(StoreError, match=r"copy\.db cannot be written .*Nothing is left behind"):
+        copies.save(db.path, tmp_path / "copy.db")
+    assert not list(tmp_path.glob("copy.db.*"))
+
+
+@pytest.mark.parametrize("spelled", ["ethmon.db", "sub/../ethmon.db", "link.db"])
+def test_a_backup_never_takes_the_place_of_its_database(db: Database, spelled: str) -> None:
+    """A daemon would go on writing to a file that has no name any more."""
+    folder = db.path.parent
+    (folder / "sub").mkdir()
+    (folder / "link.db").symlink_to(db.path)
+    before = db.path.stat().st_ino
+    with pytest.raises(StoreError, match="cannot replace the database"):
+        copies.save(db.path, folder / spelled)
+    assert db.path.stat().st_ino == before
+
+
 def test_a_damaged_database_is_replaced_and_kept_as_it_is(db: Database, saved: Path) -> None:
     path = db.path
     db.close()
