@@ -37,6 +37,7 @@ _UNITS = {
     "w": 7 * SECONDS_PER_DAY,
     "y": 365 * SECONDS_PER_DAY,
 }
+_SINCE = re.compile(r"since\s+", re.IGNORECASE)
 _DATE = re.compile(r"(\d{4})(?:-(?:[Qq]([1-4])|(\d{2})(?:-(\d{2}))?))?")
 
 
@@ -70,7 +71,7 @@ def parse(text: str, chain: Chain | None, now: UnixTime) -> Frame:
     `month`, `quarter` or `year`, a past one (`2025`, `2025-Q3`, `2025-03`), a day to start from
     (`2025-03-01`), and `A..B` of any of these. Raises UsageError that names what it would take.
     """
-    wanted = text.strip().lower().removeprefix("since ").strip()
+    wanted = _SINCE.sub("", text.strip())
     if ".." in wanted:
         first, _, last = wanted.partition("..")
         start, end = _moment(first, chain, now).start, _moment(last, chain, now)
@@ -85,7 +86,8 @@ def to_date(unit: str, now: UnixTime) -> Frame:
     return Frame(f"this {unit}", _before(_unix(today.year, month)), now)
 
 
-def _moment(wanted: str, chain: Chain | None, now: UnixTime) -> Frame:
+def _moment(typed: str, chain: Chain | None, now: UnixTime) -> Frame:
+    wanted = typed.lower()
     if rolling := _ROLLING.fullmatch(wanted):
         return Frame(wanted, UnixTime(now - int(rolling[1]) * _UNITS[rolling[2]]), now)
     if wanted in CALENDAR:
@@ -96,9 +98,9 @@ def _moment(wanted: str, chain: Chain | None, now: UnixTime) -> Frame:
     if fork is not None:
         return _fork_frame(wanted, fork.time, now)
     if date := _DATE.fullmatch(wanted):
-        return _dated(wanted, date, now)
+        return _dated(wanted.upper(), date, now)
     raise UsageError(
-        f"{wanted!r} is not a time frame. Use 24h, 7d, 1y, merge, pectra, month, 2025, 2025-Q3, "
+        f"{typed!r} is not a time frame. Use 24h, 7d, 1y, merge, pectra, month, 2025, 2025-Q3, "
         "2025-03, 2025-03-01 or FROM..TO."
     )
 
@@ -131,7 +133,7 @@ def _dated(wanted: str, date: re.Match[str], now: UnixTime) -> Frame:
 def _is_whole(wanted: str) -> bool:
     """Whether a text names a period, whose end counts in `A..B`, and not a day, whose start does."""
     date = _DATE.fullmatch(wanted)
-    return wanted not in {"now", "today"} and date is not None and date[4] is None
+    return wanted.lower() not in {"now", "today"} and date is not None and date[4] is None
 
 
 def _checked(frame: Frame, text: str, now: UnixTime) -> Frame:

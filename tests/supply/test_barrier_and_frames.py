@@ -164,8 +164,18 @@ def test_frames_as_people_name_them(text: str, start: int, end: int) -> None:
 def test_what_is_no_frame_is_refused_by_name(text: str) -> None:
     with pytest.raises(UsageError) as refused:
         parse(text, MAINNET, NOW)
-    told = str(refused.value).lower()
-    assert any(repr(part.lower()) in told for part in (text, *text.split("..")))
+    told = str(refused.value)
+    assert any(repr(part) in told for part in (text, *text.split("..")))
+
+
+def test_a_frame_is_refused_as_it_was_typed_and_named_as_people_write_it() -> None:
+    with pytest.raises(UsageError, match="'2025-Q5' is not"):
+        parse("Since 2025-Q5", MAINNET, NOW)
+    with pytest.raises(UsageError, match="'Mergee' is not"):
+        parse("Mergee..NOW", MAINNET, NOW)
+    assert parse("2025-q3", MAINNET, NOW).name == "2025-Q3"
+    assert parse("Since Merge", MAINNET, NOW) == parse("merge", MAINNET, NOW)
+    assert parse("7D", MAINNET, NOW).name == "7d"
 
 
 def test_a_fork_without_a_known_time_asks_for_a_date() -> None:
