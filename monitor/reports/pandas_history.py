@@ -55,8 +55,8 @@ class History:
 
         Columns: blocks, missing (blocks not stored), base_burn_wei, blob_burn_wei, total_burn_wei,
         the same in `_eth`, base_fee_mean_gwei, base_fee_min_gwei, base_fee_max_gwei, blob_fee_mean_gwei.
-        A block whose burn is not known is counted in `unknown` and not in the sums. By block: number, gas,
-        blobs and tx_count too, with the fee of the block. Raises UsageError for a `since` or `by` that is not one.
+        A block whose burn is not known is counted in `unknown` and not in the sums. By block the same, and
+        number, gas_used, gas_limit, base_fee_gwei, blob_fee_gwei, blobs and tx_count; what is not known is None. Raises UsageError for a `since` or `by` that is not one.
         """
         if by == "block":
             return self._blocks(since)
@@ -223,15 +223,22 @@ def _supply_row(part: SupplyFrame) -> dict[str, Any]:
 def _block_row(row: Sequence[Any]) -> dict[str, Any]:
     base = None if row[5] is None else row[5] * WEI_PER_GWEI + row[6]
     blob = None if row[7] is None else row[7] * WEI_PER_GWEI + row[8]
+    base_fee, blob_fee = (None if fee is None else fee / WEI_PER_GWEI for fee in (row[2], row[9]))
     return {
         "start": row[0],
         "number": row[1],
-        "base_fee_gwei": None if row[2] is None else row[2] / WEI_PER_GWEI,
+        "blocks": 1,
+        "missing": 0,
+        "unknown": int(base is None or blob is None),
+        "base_fee_gwei": base_fee,
         "gas_used": row[3],
         "gas_limit": row[4],
         **_wei_and_eth("base_burn", base),
         **_wei_and_eth("blob_burn", blob),
-        "blob_fee_gwei": None if row[9] is None else row[9] / WEI_PER_GWEI,
+        **_wei_and_eth("total_burn", None if base is None or blob is None else base + blob),
+        **dict.fromkeys(("base_fee_mean_gwei", "base_fee_min_gwei", "base_fee_max_gwei"), base_fee),
+        "blob_fee_mean_gwei": blob_fee,
+        "blob_fee_gwei": blob_fee,
         "blobs": None if row[10] is None else row[10] // 131_072,
         "tx_count": row[11],
     }

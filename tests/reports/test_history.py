@@ -102,6 +102,14 @@ def test_blocks_are_those_of_the_frame(history: History) -> None:
     assert list(frame["base_fee_gwei"]) == [block.row.base_fee_wei / 10**9 for block in expected]
 
 
+def test_a_block_has_every_column_that_a_period_has(history: History) -> None:
+    blocks, days = history.burn("30d", "block"), history.burn("30d", "day")
+    assert set(days) <= set(blocks)
+    assert sum(blocks["total_burn_wei"]) == sum(days["total_burn_wei"]) == sum(burned(BLOCKS))
+    assert sum(blocks["blocks"]) == sum(days["blocks"])
+    assert max(blocks["base_fee_max_gwei"]) == max(days["base_fee_max_gwei"])
+
+
 def test_what_is_not_known_is_not_a_number(tmp_path: Path) -> None:
     rows = [
         block._replace(
