@@ -19,7 +19,7 @@ from monitor.lending.solver import DEFAULT_RANGE
 from monitor.protocols import aave_v3_events
 from monitor.protocols.aave_v2_reading import Asset, Stake, read_assets, read_stakes, reproduce
 from monitor.protocols.aave_v3_deployments import ETH_FEEDS
-from monitor.protocols.asked import Found, Question, Stubs, classified, eth_usd, search
+from monitor.protocols.asked import Found, Memory, Question, Stubs, classified, eth_usd
 from monitor.protocols.asking import NOWHERE, Presence, decoded, sound
 from monitor.protocols.base import Answer, Check, EventFilter, EventLog, Reading, View, attempt, together
 from monitor.protocols.feed_stub import constant_feed
@@ -71,6 +71,7 @@ class AaveV2:
         self._feeds = tuple(sorted(eth_feeds))
         self._tokens = TokenBook()
         self._presence = Presence()
+        self._memory = Memory()
         self._questions: dict[PositionKey, Question] = {}
         """As last read, for proofs that are asked for anew."""
 
@@ -162,7 +163,7 @@ class AaveV2:
             return Found(None, {})
         if any(one.asset.source == NOWHERE for one in stakes if one.asset.address not in self._eth_tokens):
             raise CannotSee("an asset of the account has no price source of its own")
-        found = yield from search(question, eth.answer)
+        found = yield from self._memory.search(question, eth.answer)
         if isinstance(found.outcome, AlreadyLiquidatable) != (data.health_factor < WAD):
             raise CannotSee("the pool's answer under overridden feeds is not its own answer")
         return found

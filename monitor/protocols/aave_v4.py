@@ -29,7 +29,7 @@ from monitor.lending.position import (
     Unseen,
 )
 from monitor.protocols.aave_v3_deployments import ETH_FEEDS
-from monitor.protocols.asked import Found, Question, all_at_once, classified, eth_usd, search
+from monitor.protocols.asked import Found, Memory, Question, all_at_once, classified, eth_usd
 from monitor.protocols.asking import Presence, decoded, sound, told_by
 from monitor.protocols.base import (
     Answer,
@@ -85,6 +85,7 @@ class AaveV4:
         self._spokes = tuple(spokes)
         self._feeds = tuple(sorted(eth_feeds))
         self._presence = Presence()
+        self._memory = Memory()
 
     def read(self, accounts: Sequence[Address], at: BlockRef) -> Reading[Sequence[Seen]]:  # noqa: ARG002 - the contracts add the interest
         """Positions with collateral or debt."""
@@ -146,7 +147,7 @@ class AaveV4:
     ) -> Reading[Found]:
         if not data.debt_value_ray:
             return Found(None, {})
-        return (yield from search(self._question(spoke, account), eth.answer))
+        return (yield from self._memory.search(self._question(spoke, account), eth.answer))
 
     def checks(self, position: Position) -> Sequence[Check]:
         """The same question again on both sides, for a proof that is asked for anew."""

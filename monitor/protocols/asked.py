@@ -6,13 +6,17 @@ proved is that nothing lies between the samples of the first look.
 
     sample ticks   o---o---o---o---*---o---o---o      * the price now
     answers        1   1   0   0   0   0   0   0
-    then           between the last 1 and the first 0, ever finer, down to neighbouring ticks
+    then           between the last 1 and the first 0, halved down to neighbouring ticks
+
+Which halves are looked at depends on the answers alone. What is asked together does not: the ticks
+that the next answers may make necessary, or those on the way to where the last look ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 
@@ -29,7 +33,7 @@ from monitor.lending.outcome import (
 )
 from monitor.lending.position import Proof, ProofState
 from monitor.lending.solver import DEFAULT_RANGE, PriceRange
-from monitor.protocols.base import Answer, Ask, Check, Reading, Substitute, Supposed, View
+from monitor.protocols.base import Answer, Ask, Check, Reading, Substitute, Supposed, View, together
 from monitor.protocols.feed_stub import constant_feed
 from monitor.protocols.feeds import FeedAnswer, read_feeds
 from monitor.units import WAD, Address
@@ -40,8 +44,10 @@ Stubs: TypeAlias = tuple[tuple[Address, bytes], ...]
 SAMPLES_PER_TENFOLD: Final = 6
 STEADY: Final = 10**6
 """A health factor that moves by less than this part of itself over half the price is a loop's."""
-SPLIT: Final = 16
-"""Parts that an interval is cut into in one round."""
+HALVINGS: Final = 4
+"""Halvings of an interval that are asked in one round: all the ticks at which they may happen."""
+WHOLE: Final = 16
+"""An interval of so many ticks is asked at all of them: the nearest change is taken, rounding makes several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,17 @@ class Found(NamedTuple):
         return Proof(ProofState.NOT_PROVED, "there is no price to prove")
 
     @property
+    def changes(self) -> tuple[int, ...]:
+        """The first ticks that answer otherwise than the present price, below and above."""
+        match self.outcome:
+            case LiquidatableBelow(tick, _, other) | LiquidatableAbove(tick, _, other):
+                return (tick,) if other is None else (tick, other)
+            case AlreadyLiquidatable(low, high):
+                return low - 1, high + 1
+            case None:
+                return ()
+
+    @property
     def moves(self) -> bool:
         """Whether the answers depend on these feeds at all."""
         return (
@@ -120,22 +137,46 @@ def eth_usd(addresses: Sequence[Address]) -> Reading[FeedAnswer]:
     raise CannotSee("no ETH/USD feed of this chain answers")
 
 
-def search(question: Question, price: int, within: PriceRange = DEFAULT_RANGE) -> Reading[Found]:
-    """The nearest change of the contract's answer on either side of `price`. Raises `CannotSee`."""
+def search(
+    question: Question, price: int, within: PriceRange = DEFAULT_RANGE, likely: Collection[int] = ()
+) -> Reading[Found]:
+    """A change of the contract's answer on either side of `price`, between the nearest samples that differ.
+
+    Raises `CannotSee`. `likely`: where changes are expected. They decide what is asked at once, never what is found.
+    """
     ticks = samples(price, within)
-    asks: list[Ask] = [question.at(tick) for tick in ticks]
-    told = yield asks
-    answers = {tick: question.liquidatable(answer) for tick, answer in zip(ticks, told, strict=True)}
-    heard = dict(zip(ticks, told, strict=True))
+    heard = yield from _heard(question, [*ticks, *_foreseen(ticks, price, likely)])
+    answers = {tick: question.liquidatable(heard[tick]) for tick in ticks}
     now, place = answers[price], ticks.index(price)
-    below = _change(ticks[: place + 1][::-1], answers)
-    above = _change(ticks[place:], answers)
-    down = None if below is None else (yield from _narrowed(question, *below, found=not now))
-    up = None if above is None else (yield from _narrowed(question, *above, found=not now))
+    sides = (_change(ticks[: place + 1][::-1], answers), _change(ticks[place:], answers))
+    changes = [side for side in sides if side is not None]
+    ends = yield from together([_narrowed(question, *change, heard, found=not now) for change in changes])
+    down = next((end for end in ends if end < price), None)
+    up = next((end for end in ends if end > price), None)
+    told = {tick: heard[tick] for tick in ticks}
     if now:
         low = within.low if down is None else down + 1
-        return Found(AlreadyLiquidatable(low, within.high if up is None else up - 1), heard)
-    return Found(_outcome(price, down, up), heard)
+        return Found(AlreadyLiquidatable(low, within.high if up is None else up - 1), told)
+    return Found(_outcome(price, down, up), told)
+
+
+@dataclass(slots=True)
+class Memory:
+    """Where answers changed at the last two looks, by question: a following look asks there at once.
+
+    A hint and nothing else: a block that is rolled back, or a jump, costs rounds and changes no result.
+    """
+
+    _changes: dict[View, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
+
+    def search(self, question: Question, price: int, within: PriceRange = DEFAULT_RANGE) -> Reading[Found]:
+        """As `search`, in fewer rounds. Raises `CannotSee`."""
+        earlier, last = self._changes.get(question.view, ((), ()))
+        # Interest moves a change by about as much in every block.
+        moved = [2 * to - since for since, to in zip(earlier, last, strict=False)]
+        found = yield from search(question, price, within, {*last, *moved})
+        self._changes[question.view] = last, found.changes
+        return found
 
 
 def classified(found: Found, price: int, health: Callable[[Answer], int]) -> Outcome:
@@ -176,24 +217,74 @@ def _change(ticks: Sequence[int], answers: dict[int, bool]) -> tuple[int, int] |
     return None
 
 
-def _narrowed(question: Question, near: int, far: int, *, found: bool) -> Reading[int]:
+def _heard(question: Question, ticks: Iterable[int]) -> Reading[dict[int, Answer]]:
+    """One round: the contract's answers by tick."""
+    wanted = list(dict.fromkeys(ticks))
+    asks: list[Ask] = [question.at(tick) for tick in wanted]
+    told = yield asks
+    return dict(zip(wanted, told, strict=True))
+
+
+def _narrowed(
+    question: Question, near: int, far: int, heard: Mapping[int, Answer], *, found: bool
+) -> Reading[int]:
     """The tick nearest to `near` that answers `found`, knowing that `far` does and `near` does not."""
+    known = dict(heard)
     while abs(far - near) > 1:
-        inner = _inner(near, far)
-        asks: list[Ask] = [question.at(tick) for tick in inner]
-        told = yield asks
-        answers = [question.liquidatable(answer) for answer in told]
-        place = next((place for place, answer in enumerate(answers) if answer == found), len(inner))
+        inner = _deciding(near, far)
+        if any(tick not in known for tick in inner):
+            ahead = [tick for tick in _tree(near, far, HALVINGS) if tick not in known]
+            known |= yield from _heard(question, ahead)
+        place = next(
+            (place for place, tick in enumerate(inner) if question.liquidatable(known[tick]) == found),
+            len(inner),
+        )
         ends = [near, *inner, far]
         near, far = ends[place], ends[place + 1]
     return far
 
 
-def _inner(near: int, far: int) -> list[int]:
-    """Ticks strictly between, in the order from `near` to `far`."""
-    width, step = abs(far - near), 1 if far > near else -1
-    parts = min(SPLIT, width)
-    return [near + step * (width * part // parts) for part in range(1, parts)]
+def _deciding(near: int, far: int) -> list[int]:
+    """The ticks whose answers say where to look next, in the order from `near` to `far`."""
+    if abs(far - near) > WHOLE:
+        return [(near + far) // 2]
+    step = 1 if far > near else -1
+    return list(range(near + step, far, step))
+
+
+def _tree(near: int, far: int, halvings: int) -> Iterator[int]:
+    """The deciding ticks of an interval and of all that so many halvings may leave of it."""
+    inner = _deciding(near, far)
+    yield from inner
+    if abs(far - near) > WHOLE and halvings > 1:
+        for part in ((near, inner[0]), (inner[0], far)):
+            if abs(part[1] - part[0]) > WHOLE:
+                yield from _tree(*part, halvings - 1)
+
+
+def _foreseen(ticks: Sequence[int], price: int, likely: Collection[int]) -> Iterator[int]:
+    """What would be asked between samples if the answers changed at the `likely` ticks."""
+    for tick in sorted(likely):
+        if ticks[0] <= tick < price:
+            place = bisect_right(ticks, tick)
+            yield from _way(ticks[place], ticks[place - 1], tick)
+        elif price < tick <= ticks[-1]:
+            place = bisect_left(ticks, tick)
+            yield from _way(ticks[place - 1], ticks[place], tick)
+
+
+def _way(near: int, far: int, change: int) -> Iterator[int]:
+    """The deciding ticks on the way to a change."""
+    while True:
+        inner = _deciding(near, far)
+        yield from inner
+        if abs(far - near) <= WHOLE:
+            return
+        middle = inner[0]
+        if abs(change - near) <= abs(middle - near):
+            far = middle
+        else:
+            near = middle
 
 
 def _outcome(price: int, down: int | None, up: int | None) -> LiquidatableBelow | LiquidatableAbove | None:

@@ -25,7 +25,7 @@ from monitor.lending.position import (
     Unseen,
 )
 from monitor.protocols.aave_v3_deployments import ETH_FEEDS
-from monitor.protocols.asked import Found, Question, all_at_once, classified, eth_usd, search
+from monitor.protocols.asked import Found, Memory, Question, all_at_once, classified, eth_usd
 from monitor.protocols.asking import decoded, sound, told_by
 from monitor.protocols.base import (
     Answer,
@@ -64,6 +64,7 @@ class EulerV2:
         self._feeds = tuple(sorted(eth_feeds))
         self._tokens = TokenBook()
         self._book = SubAccountBook(evc)
+        self._memory = Memory()
 
     def read(self, accounts: Sequence[Address], at: BlockRef) -> Reading[Sequence[Seen]]:
         """Sub-accounts with a debt; collateral alone cannot be liquidated."""
@@ -101,7 +102,7 @@ class EulerV2:
         eth = sound(feed)
         tokens = yield from self._tokens.read([asset])
         collaterals = yield from self._collaterals(place)
-        found = yield from search(question, eth.answer)
+        found = yield from self._memory.search(question, eth.answer)
         if isinstance(found.outcome, AlreadyLiquidatable) != _is_violation(now):
             raise CannotSee("the vault's answer under an overridden feed is not its own answer")
         in_dollars = unit == abi.US_DOLLAR

@@ -168,6 +168,48 @@ def test_classes_of_one_account_each(net: AaveV2Net) -> None:
     assert row.linear.m / row.linear.a == pytest.approx(row.outcome.tick / TICKS_PER_USD, rel=1e-6)
 
 
+def test_following_looks_find_what_a_first_look_finds_in_fewer_round_trips(net: AaveV2Net) -> None:
+    """One adapter over blocks, jumps and a reorg, against a new one at each block."""
+    long, short, mixed, loop = people = net.deployer.accounts[1:5]
+    opened(net, long, {"WETH": 100}, {"USDT": (170_000, VARIABLE)})
+    opened(net, short, {"USDT": 240_000}, {"WETH": (50, STABLE)})
+    opened(net, mixed, {"stETH": 70, "WBTC": 2}, {"USDT": (60_000, STABLE), "WETH": (20, VARIABLE)})
+    opened(net, loop, {"stETH": 100}, {"WETH": (60, VARIABLE)})
+    accounts, control, remembering = [lower(one) for one in people], net.anvil.control, adapter_of(net)
+    saved: list[int] = []
+    kinds: set[type] = set()
+
+    def look() -> None:
+        control.call("evm_increaseTime", 12)
+        control.call("evm_mine")
+        following, first = Reader(), Reader()
+        with head(net) as pinned:
+            seen = following.positions(pinned, [remembering], accounts)
+            assert seen == first.positions(pinned, [adapter_of(net)], accounts)
+        assert all(isinstance(one, Position) for one in seen)
+        kinds.update(type(one.outcome) for one in seen)
+        saved.append(first.round_trips - following.round_trips)
+
+    for _ in range(3):
+        look()
+    before = control.snapshot()
+    look()
+    assert saved[0] == 0
+    assert all(trips >= 8 for trips in saved[2:])
+    usdt = ASSETS["USDT"].price
+    for moved in (usdt + 1, usdt * 11 // 10, usdt * 3 // 2, usdt):
+        net.deployer.send(net.sources["USDT"], "report", moved)
+        look()
+    net.deployer.send(net.eth_usd, "report", 1500 * TICKS_PER_USD)
+    look()
+    net.deposit("WETH", long, 10**21)
+    look()
+    control.revert(before)
+    look()
+    look()
+    assert kinds == {LiquidatableBelow, LiquidatableAbove, AlreadyLiquidatable, Insensitive, NeverByEth}
+
+
 def test_what_cannot_be_told_is_a_gap_and_hides_nobody_else(net: AaveV2Net) -> None:
     long, idle = net.deployer.accounts[1:3]
     opened(net, long, {"WETH": 100}, {"USDT": (120_000, VARIABLE)})
