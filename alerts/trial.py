@@ -8,10 +8,12 @@ from decimal import Decimal
 from alerts.compose import compose
 from alerts.engine import evaluate
 from alerts.model import BlockStamp, Direction, Fact, Message, Reading, Rule
+from alerts.wording import clean, moment
 
 
-def trial_message(rule: Rule, at: BlockStamp) -> Message:
-    """The message of `rule` just past its worst level; it says that it is a test and has no buttons."""
+def trial_message(rule: Rule, time: int) -> Message:
+    """The message of `rule` just past its worst level, at `time` (Unix, UTC); it says that it is a test and has no buttons."""
+    at = BlockStamp(0, "", time)
     worst = rule.levels[-1].threshold
     step = max(abs(worst) / 10, Decimal("0.01"))
     value = worst - step if rule.direction is Direction.BELOW else worst + step
@@ -30,4 +32,5 @@ def trial_message(rule: Rule, at: BlockStamp) -> Message:
         ),
     )
     message = compose(evaluate((replace(rule, for_s=0),), (reading,), {}, at).alerts)
-    return replace(message, title=f"TEST, nothing happened: {message.title}", incidents=())
+    footer = f"{moment(time)} · a test, of no block · rule: {clean(rule.name, 80)}"
+    return replace(message, title=f"TEST, nothing happened: {message.title}", footer=footer, incidents=())

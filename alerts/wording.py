@@ -85,9 +85,14 @@ def show(value: Decimal, unit: Unit) -> str:
     if unit is Unit.PERCENT:
         return f"{trimmed(value, 2 if value.copy_abs() < 10 else 1)}%"
     if unit is Unit.BLOCKS:
-        return f"{int(value):,} block" + ("" if value.copy_abs() == 1 else "s")
+        return counted(int(value), "block")
     suffix = {Unit.ETH: " ETH", Unit.GWEI: " gwei"}.get(unit, "")
     return f"{trimmed(value, _places(value))}{suffix}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 wallet`, `0 wallets`, `1,200 blocks`; for nouns that take an s."""
+    return f"{number:,} {noun}" + ("" if abs(number) == 1 else "s")
 
 
 def _places(value: Decimal) -> int:

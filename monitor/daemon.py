@@ -16,6 +16,7 @@ from typing import TextIO
 
 from alerts.ports import Channel
 from alerts.posts import Bell
+from alerts.wording import counted
 from monitor import readiness
 from monitor.adapters import FEEDS, adapters_for
 from monitor.chain.clock import SystemClock
@@ -117,8 +118,7 @@ class Daemon:
         chain_id, names = source.chain_id(), [channel.name for channel in channels]
         watchlist = load_watchlist(self._settings.watchlist, names)
         if watchlist.wallets:
-            counts = (len(watchlist.wallets), len(watchlist.levels), len(watchlist.holdings))
-            log.info("watching %d wallets, %d levels, %d holdings", *counts)
+            log.info("watching %s", watchlist.in_words())
         reader = SnapshotReader(
             source, adapters_for(chain_id, self._settings.deployments), FEEDS.get(chain_id, {})
         )
@@ -175,9 +175,8 @@ class Daemon:
             self._deliver.set()
         elif found is not None:
             watch.adopt(found, self._tokens(found, watch.source.chain_id()))
-            log.info(
-                "the edited watchlist is in force: %d wallets, %d rules", len(found.wallets), len(found.rules)
-            )
+            rules = counted(len(found.rules), "rule")
+            log.info("the edited watchlist is in force: %s, %s", found.in_words(), rules)
 
     def _look_at_ourselves(self, db: Database, watch: Watch) -> None:
         """Rules on our own sight run by the wall clock, whether there are new blocks or not."""

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from alerts.ports import Channel, Verdict
+from alerts.wording import counted
 from monitor.chain.endpoints import Endpoints
 from monitor.chain.gas_rule import NEW_RULE, check_gas_rule
 from monitor.chain.member import EndpointHealth, Feature
@@ -88,8 +89,7 @@ def _watchlist(settings: Settings, channels: Mapping[str, object]) -> Finding:
             "there is none: only the chain itself is watched; `ethmon watch add` or `ethmon init` writes one"
         )
         return Finding("watchlist", str(path), Grade.WARN, text)
-    counts = (len(found.wallets), len(found.levels), len(found.holdings), len(found.rules))
-    text = "{} wallets, {} levels, {} holdings; {} rules with the defaults".format(*counts)
+    text = f"{found.in_words()}; {counted(len(found.rules), 'rule')} with the defaults"
     return Finding("watchlist", str(path), Grade.OK, text)
 
 

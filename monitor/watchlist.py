@@ -15,6 +15,7 @@ from typing import Any
 from alerts.fields import RuleError, nearest
 from alerts.model import Rule
 from alerts.rules import parse_rules
+from alerts.wording import counted
 from monitor.domain import ListedToken
 from monitor.errors import ConfigError
 from monitor.fields import name_of, parse_address, parse_amount, short_text, text_of
@@ -95,6 +96,11 @@ class Watchlist:
         taken = {token.name for token in own} | {str(token.address) for token in own}
         others = SHIPPED.get(chain_id, ()) if which == "all" else ()
         return (*own, *(one for one in others if not {one.name, str(one.address)} & taken))
+
+    def in_words(self) -> str:
+        """How much of what is watched: `2 wallets, 1 level, 0 holdings`."""
+        listed = (("wallet", self.wallets), ("level", self.levels), ("holding", self.holdings))
+        return ", ".join(counted(len(entries), noun) for noun, entries in listed)
 
     def name_of(self, address: Address) -> str:
         """The name given to an address, else the address shortened."""

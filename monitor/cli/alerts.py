@@ -92,7 +92,6 @@ def snooze(app: App, target: str, period: str) -> None:
 @click.pass_obj
 def test(app: App, rule_name: str | None, channel_name: str | None) -> int:
     """Send a test message of a rule now, past the outbox. Exit code 1 when a channel did not take it."""
-    from alerts.model import BlockStamp
     from alerts.ports import Dispatch, Outcome, Verdict
     from alerts.trial import trial_message
     from monitor.errors import ConfigError
@@ -101,7 +100,7 @@ def test(app: App, rule_name: str | None, channel_name: str | None) -> int:
 
     makers = channel_makers(app.settings)
     rules = load_watchlist(app.settings.watchlist, makers).rules
-    message: Message = trial_message(_rule(rules, rule_name), BlockStamp(0, "0x0", int(time.time())))
+    message: Message = trial_message(_rule(rules, rule_name), int(time.time()))
     failed = 0
     for name, make in _chosen(makers, channel_name).items():
         try:

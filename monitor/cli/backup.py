@@ -47,6 +47,7 @@ def restore(app: App, source: Path, replace: bool) -> None:
     pass the audit. A backup of an older version is migrated. The daemon goes on from its head.
     Messages that waited in it are not sent: they may have been since. One message says which.
     """
+    from alerts.wording import counted
     from monitor.store.copies import restore as put_back
     from monitor.units import UnixTime
 
@@ -55,5 +56,5 @@ def restore(app: App, source: Path, replace: bool) -> None:
     click.echo(f"{app.settings.db}: {head}" + (f"; before: {done.kept}" if done.kept else ""))
     if done.unsent:
         click.echo(
-            f"{done.unsent} messages that waited in it are not sent: `ethmon outbox list --state dropped`"
+            f"{counted(done.unsent, 'message')} that waited in it: not sent, `ethmon outbox list --state dropped`"
         )

@@ -20,6 +20,7 @@ _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 @click.pass_obj
 def check(app: App, shape: str) -> int:
     """Test every endpoint, channel, file and clock. Exit code 1 when something would not work."""
+    from alerts.wording import counted
     from monitor.chain.clock import SystemClock
     from monitor.notify import channel_makers
     from monitor.preflight import Grade, preflight
@@ -39,7 +40,7 @@ def check(app: App, shape: str) -> int:
     else:
         warned = sum(finding.grade is Grade.WARN for finding in findings)
         click.echo(
-            f"\n{failed} failed, {warned} {'warning' if warned == 1 else 'warnings'}, {len(findings) - failed - warned} fine."
+            f"\n{failed} failed, {counted(warned, 'warning')}, {len(findings) - failed - warned} fine."
         )
     return 1 if failed else 0
 

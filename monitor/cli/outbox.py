@@ -63,6 +63,7 @@ def list_(app: App, states: tuple[str, ...], limit: int, shape: str) -> None:
 @click.pass_obj
 def retry(app: App, row: int | None) -> None:
     """Try dead messages (ROW, or all) and disabled channels again at once."""
+    from alerts.wording import counted
     from monitor.store import outbox as store
     from monitor.store.database import open_beside
 
@@ -70,7 +71,9 @@ def retry(app: App, row: int | None) -> None:
         count = store.retry(db, row)
     if row is not None and not count:
         raise UsageError(f"Message {row} is not dead. `ethmon outbox list` shows all.")
-    click.echo(f"{count} dead messages wait for delivery again; every channel is tried at once.")
+    click.echo(
+        f"{counted(count, 'dead message')} {'waits' if count == 1 else 'wait'} for delivery again; every channel is tried at once."
+    )
 
 
 @outbox.command()

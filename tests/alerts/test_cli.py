@@ -105,7 +105,7 @@ def test_messages_are_listed_tried_again_and_dropped(folder: Path) -> None:
         ("telegram", "pending", ""),
     ]
     assert len(as_json(folder, "outbox", "list", "--state", "dead")) == 1
-    assert ethmon(folder, "outbox", "retry").stdout.startswith("1 dead messages wait")
+    assert ethmon(folder, "outbox", "retry").stdout.startswith("1 dead message waits")
     assert ethmon(folder, "outbox", "drop", str(rows[1]["id"])).returncode == 0
     states = {row["channel"]: row["state"] for row in as_json(folder, "outbox", "list")}
     assert states == {"email": "pending", "telegram": "dropped"}
@@ -132,15 +132,19 @@ def test_a_test_message_arrives_and_says_that_it_is_one(folder: Path) -> None:
 
 
 def test_every_rule_of_the_catalogue_can_be_tested() -> None:
+    from alerts.ports import Dispatch
     from alerts.quantity import example
+    from alerts.render import plain
     from alerts.trial import trial_message
 
     for key, spec in CATALOGUE.readings.items():
         for side in ("above", "below"):
             table = {"reading": key, side: example(spec.unit).strip('"'), "for": "1h"}
             rule = parse_rules({"rule": [table]}, CATALOGUE)[0]
-            message = trial_message(rule, BlockStamp(0, "0x0", 0))
+            message = trial_message(rule, 1_770_000_000)
             assert message.title.startswith("TEST, nothing happened: "), key
+            assert message.footer.startswith("2026-02-02 02:40:00 UTC · a test, of no block · rule: "), key
+            assert "block 0" not in plain(Dispatch(message)), key
 
 
 def test_states_of_the_command_are_those_of_the_table(folder: Path) -> None:
