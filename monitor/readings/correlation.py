@@ -60,6 +60,11 @@ def _reading(
     )
 
 
+def other_of(subject: str) -> str:
+    """The series that an incident of this identity is about."""
+    return subject.rpartition(":")[0]
+
+
 def _decimal(value: float) -> Decimal:
     return Decimal(f"{value:.4f}")
 

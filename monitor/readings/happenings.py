@@ -100,6 +100,11 @@ def move_reading(
     )
 
 
+def balance_subject(address: Address) -> str:
+    """The identity that incidents about a wallet's balance are kept under."""
+    return f"wallet:{address}"
+
+
 def balance_readings(
     balances: Mapping[Address, int | CannotSee],
     before: Mapping[Address, int],
@@ -110,7 +115,7 @@ def balance_readings(
     found: list[Reading] = []
     for address, balance in balances.items():
         name = names.get(address, address)
-        labels, subject = {"wallet": name}, f"wallet:{address}"
+        labels, subject = {"wallet": name}, balance_subject(address)
         value = balance if isinstance(balance, CannotSee) else Decimal(balance) / WEI_PER_ETH
         found.append(Reading("wallet.balance", subject, name, value, at, labels))
         if isinstance(balance, CannotSee) or address not in before or before[address] == balance:

@@ -68,6 +68,16 @@ def change_readings(
         yield _of_group("money.supply_change", group, members, change, at, window_s, facts)
 
 
+def token_subject(token: ListedToken) -> str:
+    """The identity that incidents are kept under."""
+    return f"token:{token.address}"
+
+
+def group_subject(group: Group) -> str:
+    """As `token_subject`, of all tokens of a kind and denomination."""
+    return f"money:{group.kind}:{group.denomination}"
+
+
 def groups(tokens: Sequence[ListedToken]) -> dict[Group, list[ListedToken]]:
     """Tokens by what they are added up with; one without a denomination is a share with a price of its own."""
     found: dict[Group, list[ListedToken]] = {}
@@ -112,7 +122,7 @@ def _of_token(
 ) -> Reading:  # fmt: skip
     labels = {"token": token.name, "kind": token.kind}
     about = Fact("Contract", f"{token.address}, listed by {token.source or 'your watchlist'}")
-    subject, links = f"token:{token.address}", token_links(chain_id, token.address)
+    subject, links = token_subject(token), token_links(chain_id, token.address)
     return Reading(key, subject, token.name, value, at, labels, window_s, facts=(*facts, about), links=links)
 
 
@@ -122,10 +132,7 @@ def _of_group(
 ) -> Reading:  # fmt: skip
     labels = {"kind": group.kind, "denomination": group.denomination}
     about = Fact("Tokens", ", ".join(token.name for token in tokens))
-    subject, name = (
-        f"money:{group.kind}:{group.denomination}",
-        f"All {group.kind} supply in {group.denomination}",
-    )
+    subject, name = group_subject(group), f"All {group.kind} supply in {group.denomination}"
     return Reading(key, subject, name, value, at, labels, window_s, facts=(*facts, about))
 
 

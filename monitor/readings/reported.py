@@ -11,6 +11,16 @@ from monitor.readings.words import age, amount, dollars, price_words
 from monitor.units import TICKS_PER_USD, WEI_PER_ETH
 
 
+def level_subject(name: str) -> str:
+    """The identity that incidents about a published level are kept under."""
+    return f"level:{name}"
+
+
+def holding_subject(name: str) -> str:
+    """As `level_subject`, of a holding."""
+    return f"holding:{name}"
+
+
 def level_reading(
     name: str, price_tick: int, source: str, feed: FeedPrice | CannotSee, at: BlockStamp, side: str = ""
 ) -> Reading:
@@ -19,7 +29,7 @@ def level_reading(
     `side` says where the danger is, `below` or `above` the level; there the distance is 0. Without
     it the distance counts on both sides, and grows again when the price has gone through.
     """
-    labels, subject = {"level": name}, f"level:{name}"
+    labels, subject = {"level": name}, level_subject(name)
     if isinstance(feed, CannotSee):
         return Reading("level.distance", subject, name, feed, at, labels)
     price = _usd(feed)
@@ -45,7 +55,7 @@ def holding_readings(
     at: BlockStamp,
 ) -> Iterator[Reading]:
     """Unrealised loss at the lowest reported cost (certain) and profit at the highest (certain)."""
-    labels, subject = {"holding": name}, f"holding:{name}"
+    labels, subject = {"holding": name}, holding_subject(name)
     if isinstance(feed, CannotSee):
         for key in ("holding.loss", "holding.profit"):
             yield Reading(key, subject, name, feed, at, labels)

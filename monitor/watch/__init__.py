@@ -11,7 +11,7 @@ What cannot be read becomes "cannot see" and never stops the ledger.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from alerts.model import BlockStamp, Message, Reading
@@ -27,6 +27,7 @@ from monitor.store import incidents, last_look, ledger, outbox, position_events,
 from monitor.store.database import Database
 from monitor.units import Address, UnixTime
 from monitor.watch.comovement import ComovementWatch
+from monitor.watch.delisted import NOT_WATCHED, delisted_readings
 from monitor.watch.history import PositionHistory
 from monitor.watch.own import fork_readings, own_readings, stamp
 from monitor.watch.readings import chain_readings, net_readings, wanted_balances, watched_readings
@@ -68,6 +69,8 @@ class Watch:
     """Positions of wallets that were taken off the list: what is open about them ends."""
     parted: frozenset[PositionKey] = frozenset()
     """All of these since the start: a reorg takes back the block that ended it."""
+    edited: bool = True
+    """What is listed may not be what it was when incidents were opened: an edit, a restart, a reorg."""
     unmatched: Unmatched = field(default_factory=Unmatched)
     books: Bookkeeping = field(default_factory=Bookkeeping)
     comovement: ComovementWatch = field(init=False)
@@ -90,6 +93,7 @@ class Watch:
         self.watchlist, self.tokens = watchlist, tokens
         self.comovement = ComovementWatch(Others(watchlist.series))
         self.unmatched.restart()
+        self.edited = True
         self._part_with(self.known)
 
     def _part_with(self, keys: frozenset[PositionKey]) -> None:
@@ -108,7 +112,7 @@ class Watch:
         ancestor = step.reorg.ancestor if step.reorg is not None else None
         self.unread.follow([block.ref for block in step.blocks], ancestor)
         if ancestor is not None:
-            self.left = self.parted
+            self.left, self.edited = self.parted, True
             self.tokens.forget_above(ancestor)
             self.reader.tokens.known.clear()
         if not step.complete:
@@ -169,16 +173,22 @@ class Watch:
             *net_readings(db, self.watchlist.rules, self.stake, block, self.books),
             *self.comovement.readings(db, self.watchlist.rules, block),
             *fork_readings(self.source, block),
-            *ended_readings(sorted(self.left), {}, "it is not watched any more", block),
+            *ended_readings(sorted(self.left), {}, NOT_WATCHED, block),
+            *self._delisted(db, block),
             *self.tokens.write(db, snapshot, self.watchlist.rules, block),
         ]
         self._judge(db, readings, block)
         if not snapshot.blind:
             self._say_unmatched(db, readings, block)
-        self.last, self.left = snapshot, frozenset()
+        self.last, self.left, self.edited = snapshot, frozenset(), False
         if not snapshot.blind:
             self.known = frozenset(one.key for one in snapshot.seen)
             self.unread.done(blocks)
+
+    def _delisted(self, db: Database, at: BlockStamp) -> Iterator[Reading]:
+        if self.edited:
+            compared = self.comovement.others.names(db)
+            yield from delisted_readings(db, self.watchlist, self.tokens.listed, compared, at)
 
     def _judge(
         self, db: Database, readings: Sequence[Reading], at: BlockStamp, *, of_chain: bool = True
