@@ -9,7 +9,8 @@
 Two facts are kept apart in an `Incident`: `level`, the truth now, and `told`, what the user
 heard last. Worse than told is told at once. Better than told is told when it is fine again and
 the cool-down is over: a value that swings around a threshold is two messages per cool-down at
-most, and the last word is never a false all-clear. What cannot be seen changes neither.
+most, and the last word is never a false all-clear. Better and not fine lowers `told` after the
+cool-down, so that a second fall is news again. What cannot be seen changes neither.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def _seen(look: Look, before: Incident, value: Decimal) -> Step:
     decision = _worse_than_told(before, now) or _better_than_told(rule, before, now, time)
     decision = decision or _snooze_over(before, now) or _same_as_told(rule, before, now, time)
     if decision is None or (now.snoozed_until is not None and level > 0):
-        return now, None
+        return _eased(rule, now, time), None
     transition, because = decision
     reason = Reason(
         because,
@@ -108,6 +109,12 @@ def _better_than_told(
     return (Transition.SIGHTED, Because.SEEN) if sight_due else None
 
 
+def _eased(rule: Rule, now: Incident, time: int) -> Incident:
+    """Without a word: who heard 2 % and has been at 14 % since must be told of 4 %."""
+    eased = 0 < now.level < now.told and _cooled(rule, now.told_at, time)
+    return replace(now, told=now.level) if eased else now
+
+
 def _snooze_over(before: Incident, now: Incident) -> tuple[Transition, Because] | None:
     """A snooze is an alarm clock: it rings again when its time is over and nothing is better."""
     over = before.snoozed_until is not None and now.snoozed_until is None
@@ -120,7 +127,7 @@ def _same_as_told(
     """Due when a level is reached again after a cool-down, or as a reminder; not when acknowledged."""
     if now.level == 0 or now.acked or not _cooled(rule, before.told_at, time):
         return None
-    if now.level == now.told and now.level > before.level:
+    if now.level > before.level:
         return Transition.WORSENED, Because.AGAIN
     if rule.remind_s is not None and before.told_at is not None and time - before.told_at >= rule.remind_s:
         return Transition.REMINDED, Because.STILL

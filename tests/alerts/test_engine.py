@@ -146,8 +146,24 @@ def test_recovery_waits_for_the_cool_down_and_a_return_within_it_is_silent() -> 
 def test_a_level_reached_again_is_told_only_after_the_cool_down() -> None:
     story = Story(RULE)
     assert story.distances((0, "4"), (12, "8"), (24, "4")) == [T.OPENED]
-    assert story.distances((4000, "8"), (4012, "4")) == [T.WORSENED]
+    assert story.distances((3500, "8"), (4012, "4")) == [T.WORSENED]
     assert story.told[-1].reason.because is Because.AGAIN
+
+
+def test_a_second_fall_is_told_level_by_level_although_the_first_went_deeper() -> None:
+    story = Story(RULE)
+    assert story.distances((0, "1.9"), (60, "14"), (120, "9")) == [T.OPENED], "within the cool-down"
+    assert story.distances((4000, "14"), (86_400, "14")) == []
+    assert story.distances((86_412, "9"), (86_424, "4")) == [T.WORSENED, T.WORSENED]
+    assert [alert.reason.threshold for alert in story.told] == [Decimal(5), Decimal(10), Decimal(5)]
+
+
+def test_a_second_fall_is_told_after_an_acknowledgement_too() -> None:
+    story = Story(RULE)
+    story.distances((0, "1.9"))
+    key = ("whale", "w1")
+    story.states[key] = acknowledge(story.states[key])
+    assert story.distances((4000, "14"), (8000, "14"), (8012, "4")) == [T.WORSENED]
 
 
 def test_for_needs_an_unbroken_breach() -> None:
@@ -604,6 +620,23 @@ def test_only_worse_news_breaks_the_cool_down(rule: Rule, history: list[tuple[in
         if last_time is not None and alert.at.time - last_time < rule.cool_down_s:
             assert alert.level > last_level
         last_time, last_level = alert.at.time, alert.level
+
+
+@settings(max_examples=300)
+@given(rules, histories)
+def test_a_fall_after_the_cool_down_is_told_whatever_was_told_before(
+    rule: Rule, history: list[tuple[int, str | CannotSee]]
+) -> None:
+    story, before = Story(rule), 0
+    for time, value in absolute(history):
+        told = story.tick(stamp(time), distance(value, stamp(time)))
+        state = story.states.get(("whale", "w1"))
+        last = max(
+            (alert.at.time for alert in story.told[: len(story.told) - len(told)]), default=-rule.cool_down_s
+        )
+        if state and state.level > before and time - last >= rule.cool_down_s:
+            assert told, "it is worse than at the look before, and nothing was said for a while"
+        before = state.level if state else 0
 
 
 @settings(max_examples=100)
