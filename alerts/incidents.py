@@ -32,6 +32,8 @@ from alerts.model import (
 )
 from alerts.telling import Look, Step, make_alert, tell
 
+ACKNOWLEDGED_S = 86_400
+"""How long an acknowledgement covers levels that were left since."""
 REMEMBER_EVENTS_S = 7 * 86_400
 """How long an event stays known, so that a second sight of it (restart, reorg) is not news."""
 
@@ -110,8 +112,9 @@ def _better_than_told(
 
 
 def _eased(rule: Rule, now: Incident, time: int) -> Incident:
-    """Without a word: who heard 2 % and has been at 14 % since must be told of 4 %."""
-    eased = 0 < now.level < now.told and _cooled(rule, now.told_at, time)
+    """Without a word: who heard 2 % and has been at 14 % since must be told of 4 %; who acknowledged 2 %, after a day."""
+    rest = max(rule.cool_down_s, ACKNOWLEDGED_S) if now.acked else rule.cool_down_s
+    eased = 0 < now.level < now.told and now.told_at is not None and time - now.told_at >= rest
     return replace(now, told=now.level) if eased else now
 
 

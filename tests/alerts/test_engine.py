@@ -158,12 +158,13 @@ def test_a_second_fall_is_told_level_by_level_although_the_first_went_deeper() -
     assert [alert.reason.threshold for alert in story.told] == [Decimal(5), Decimal(10), Decimal(5)]
 
 
-def test_a_second_fall_is_told_after_an_acknowledgement_too() -> None:
+def test_an_acknowledgement_covers_a_second_fall_for_a_day() -> None:
     story = Story(RULE)
     story.distances((0, "1.9"))
     key = ("whale", "w1")
     story.states[key] = acknowledge(story.states[key])
-    assert story.distances((4000, "14"), (8000, "14"), (8012, "4")) == [T.WORSENED]
+    assert story.distances((4000, "14"), (8000, "14"), (8012, "4"), (80_000, "14")) == []
+    assert story.distances((86_400, "14"), (86_412, "4")) == [T.WORSENED]
 
 
 def test_for_needs_an_unbroken_breach() -> None:
