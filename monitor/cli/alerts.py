@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from alerts.model import Message, Rule
     from monitor.notify import Make
 
-OPEN_COLUMNS = ("severity", "state", "what", "told", "rule", "id")
+OPEN_COLUMNS = ("severity", "state", "what", "told", "now", "rule", "id")
 HISTORY_COLUMNS = ("time", "block", "severity", "news", "what", "rule", "id", "stands")
 READING_COLUMNS = ("reading", "unit", "worse", "labels", "window", "what")
 
@@ -32,7 +32,11 @@ def alerts() -> None:
 @table_options
 @click.pass_obj
 def list_(app: App, history: int | None, shape: str) -> None:
-    """Incidents that are not fine now, loudest first; or with --history what was told."""
+    """Incidents that are not over, loudest first; or with --history what was told.
+
+    `what` is as it was told last. `now` says "better" where it has come back to a milder level since, or to none:
+    its end is told after the rule's cool-down.
+    """
     from monitor.store import incidents
     from monitor.store.database import open_reader
 
@@ -47,7 +51,15 @@ def list_(app: App, history: int | None, shape: str) -> None:
     emit(
         OPEN_COLUMNS,
         [
-            (row.severity.name.lower(), row.phase, row.title, utc(int(row.told_at)), row.rule, row.id)
+            (
+                row.severity.name.lower(),
+                row.phase,
+                row.title,
+                utc(int(row.told_at)),
+                "better" if row.better else "",
+                row.rule,
+                row.id,
+            )
             for row in rows
         ],
         shape,

@@ -41,8 +41,11 @@ class IncidentRow:
     phase: str
     severity: Severity
     title: str
+    """What was told last, with the value of then."""
     told_at: float
     message_key: str
+    better: bool = False
+    """It is at a milder level now than the title says, or at none and the end is not told yet."""
 
 
 def decide(
@@ -238,13 +241,20 @@ def list_open(db: Database) -> list[IncidentRow]:
         if incident.phase == "fine":
             continue
         told = db.row(
-            "SELECT severity, title, told_at, message_key FROM alert WHERE incident = ? ORDER BY serial DESC LIMIT 1",
+            "SELECT severity, title, told_at, message_key, level > ? FROM alert WHERE incident = ? ORDER BY serial DESC LIMIT 1",
+            incident.level,
             incident.id,
         )
         if told:
             rows.append(
                 IncidentRow(
-                    incident.id, incident.rule, incident.name, incident.phase, Severity(told[0]), *told[1:]
+                    incident.id,
+                    incident.rule,
+                    incident.name,
+                    incident.phase,
+                    Severity(told[0]),
+                    *told[1:4],
+                    better=bool(told[4]) and incident.phase != "blind",
                 )
             )
     return sorted(rows, key=lambda row: (-row.severity, row.told_at))

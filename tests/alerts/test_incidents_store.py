@@ -110,6 +110,26 @@ def test_states_survive_a_restart_and_are_written_on_change_only(db: Database, t
         assert tick(again, "8") == ()
 
 
+def test_what_is_listed_says_when_it_is_better_than_it_was_told(db: Database) -> None:
+    """The end waits for the cool-down, and a milder level is not told at all: the title stays that of the worst."""
+
+    def listed() -> list[tuple[str, bool]]:
+        return [(row.title, row.better) for row in incidents.list_open(db)]
+
+    title = "Whale w1: 4% from liquidation"
+    tick(db, "4")
+    assert listed() == [(title, False)]
+    tick(db, "5.1")
+    assert listed() == [(title, False)], "within the hysteresis it may be back at once"
+    tick(db, "15")
+    assert listed() == [(title, True)]
+    tick(db, "40")
+    assert listed() == [(title, True)]
+    tick(db, CannotSee("no node"))
+    tick(db, "4")
+    assert listed() == [(title, False)]
+
+
 def test_the_incidents_of_a_rule_that_was_removed_end_in_silence(db: Database) -> None:
     tick(db, "9")
     assert tick(db, "9", rules=(STALE,)) == ()

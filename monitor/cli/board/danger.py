@@ -239,7 +239,7 @@ def _told(one: Told, now: UnixTime, width: int) -> Text:
     over = one.transition in _ENDS
     when = padded(Text(age(max(now - one.time, 0)), DIM), 7, right=True)
     what = padded(Text("over", "green") if over else Text(_WORDS[one.severity], _COLOURS[one.severity]), 8)
-    state = _PHASES.get(one.phase, "") if one.standing else "corrected"
+    state = _PHASES.get(one.phase, "") + (", better" if one.better else "") if one.standing else "corrected"
     style = "" if one.phase == "open" and not over and one.standing else DIM
     title = Text(plain(one.title), style)
     if state:

@@ -60,11 +60,15 @@ def _position_words(one: Near, board: Board) -> str:
     return place + words.liquidation_words(row) + ("" if away == "-" else f", {away} away") + late
 
 
+BETTER = ", better now"
+"""The title of an incident is of when it was told last."""
+
+
 def _alerts(board: Board, now: UnixTime) -> Iterator[tuple[str, str]]:
     for row in board.open[:SHOWN_ALERTS]:
         yield (
             "Alert",
-            f"{row.severity.name.lower()}, {row.phase}, told {age(now - int(row.told_at))} ago: {row.title}",
+            f"{row.severity.name.lower()}, {row.phase}{BETTER if row.better else ''}, told {age(now - int(row.told_at))} ago: {row.title}",
         )
     if len(board.open) > SHOWN_ALERTS:
         yield "Alert", f"and {len(board.open) - SHOWN_ALERTS} more: see `ethmon alerts list`"
@@ -107,7 +111,8 @@ def record(board: Board, now: UnixTime) -> dict[str, Any]:
         "positions": [_position(one) for one in board.positions],
         "alerts": [_alert(one) for one in board.told],
         "open_incidents": [
-            {"id": one.id, "phase": one.phase, "severity": one.severity.name.lower(), "title": one.title}
+            {"id": one.id, "phase": one.phase, "severity": one.severity.name.lower(), "title": one.title,
+             "better": one.better}
             for one in board.open
         ],
         "outbox": {"waiting": board.backlog.waiting, "undeliverable": board.backlog.dead,

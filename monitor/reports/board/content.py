@@ -90,6 +90,8 @@ class Told(NamedTuple):
     title: str
     phase: str
     """Of its incident now: open, acked, snoozed, blind; "fine" when it is over, or a newer alert says more."""
+    better: bool
+    """Its incident is at a milder level now, or at none."""
     standing: bool
     """False once its block is gone from the chain."""
 
@@ -186,14 +188,14 @@ def _concern(one: Near) -> tuple[int, float, str]:
 
 def _told(db: Database, opened: Sequence[IncidentRow]) -> list[Told]:
     """The state of an incident stands beside its newest alert only: the older ones are history."""
-    phases = {row.id: row.phase for row in opened}
+    phases = {row.id: (row.phase, row.better) for row in opened}
     return [
         Told(
             UnixTime(at),
             Severity[name.upper()],
             transition,
             title,
-            phases.pop(incident, "fine"),
+            *phases.pop(incident, ("fine", False)),
             bool(standing),
         )
         for at, _, name, transition, title, _, incident, standing in incidents.history(db, SHOWN_ALERTS)
