@@ -103,13 +103,12 @@ def _by_size(line: TokenLine) -> tuple[str, str, Decimal]:
 
 def _cells(line: TokenLine) -> tuple[Cell, ...]:
     from monitor.readings.words import age
-    from monitor.watch.tokens import amount_of
 
     listed = line.listed
     changes = (_percent(value) for value in line.changes.values())
     source = listed.source or "watchlist"
     return (
-        listed.name, listed.kind, _amount(amount_of(line.row)), listed.denomination or "shares", *changes, age(max(0, line.age_s)), source,
+        listed.name, listed.kind, _amount(line.row.amount), listed.denomination or "shares", *changes, age(max(0, line.age_s)), source,
     )  # fmt: skip
 
 

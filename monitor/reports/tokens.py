@@ -17,7 +17,6 @@ from monitor.store.tokens import SupplyRow
 from monitor.supply import frames
 from monitor.supply.forks import CHAINS
 from monitor.units import SECONDS_PER_DAY, Address, UnixTime
-from monitor.watch.tokens import amount_of
 
 WINDOWS = {"24h": SECONDS_PER_DAY, "7d": 7 * SECONDS_PER_DAY, "30d": 30 * SECONDS_PER_DAY}
 """Over which changes are shown."""
@@ -95,7 +94,7 @@ def live_view(
 ) -> TokenView:
     """One look at the node: supplies without a past."""
     lines = [_live_line(at, one, supplies[one.address]) for one in listed]
-    now = {line.listed.address: amount_of(line.row) for line in lines}
+    now = {line.listed.address: line.row.amount for line in lines}
     groups = [
         GroupLine(group, [one.name for one in members], money.total(members, now), _NO_PAST)
         for group, members in money.groups(listed).items()
@@ -128,7 +127,7 @@ def _now(db: Database) -> UnixTime | None:
 def _line(db: Database, one: tokens.StoredToken, row: SupplyRow, now: UnixTime) -> TokenLine:
     address = one.listed.address
     last = row if row.units is not None else tokens.newest_seen(db, address)
-    amount = amount_of(row)
+    amount = row.amount
     changes = {
         name: money.percent_change(amount, _before(db, address, row.block_time, window))
         for name, window in WINDOWS.items()
@@ -154,9 +153,9 @@ def _group_lines(db: Database, lines: Sequence[TokenLine], end: UnixTime) -> lis
 
 
 def _fresh(line: TokenLine) -> Decimal | CannotSee:
-    return CannotSee(f"not read for {age(line.age_s)}") if line.is_stale else amount_of(line.row)
+    return CannotSee(f"not read for {age(line.age_s)}") if line.is_stale else line.row.amount
 
 
 def _before(db: Database, address: Address, end: UnixTime, window_s: int) -> Decimal | CannotSee:
     row = tokens.start_of_window(db, address, end, window_s)
-    return money.unknown_before(window_s) if row is None else amount_of(row)
+    return money.unknown_before(window_s) if row is None else row.amount

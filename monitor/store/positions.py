@@ -35,6 +35,11 @@ from monitor.lending.position import (
 from monitor.store.database import Database
 from monitor.units import Address, BlockNumber, UnixTime
 
+SAMPLE_EVERY_S = 300
+"""A position that only drifts gets a row this often (block time)."""
+UNSEEN_AFTER_S = 3 * SAMPLE_EVERY_S
+"""A position that is seen has a row more often than this; a longer silence is a hole."""
+
 COLUMNS = (
     "block_number", "block_time", "protocol", "market", "account", "position_id", "name", "outcome",
     "liquidation_price", "price", "price_decimals", "price_updated_at", "health_factor", "collateral_value",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
+from alerts.model import CannotSee
 from monitor.domain import BlockRef, ListedToken, TokenSupply
+from monitor.readings import money
 from monitor.store.database import Database
 from monitor.units import SECONDS_PER_HOUR, Address, BlockNumber, UnixTime
 
@@ -36,6 +39,13 @@ class SupplyRow(NamedTuple):
     units: int | None
     decimals: int | None
     cause: str
+
+    @property
+    def amount(self) -> Decimal | CannotSee:
+        """In tokens, or why there is none."""
+        if self.units is None or self.decimals is None:
+            return CannotSee(self.cause)
+        return money.tokens_of(self.units, self.decimals)
 
 
 class StoredToken(NamedTuple):

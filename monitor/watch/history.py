@@ -18,10 +18,6 @@ from monitor.watch.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
-SAMPLE_EVERY_S = 300
-"""A position that only drifts gets a row this often (block time)."""
-UNSEEN_AFTER_S = 3 * SAMPLE_EVERY_S
-"""A position that is seen has a row more often than this; a longer silence is a hole."""
 WHOLE_EVERY_S = SECONDS_PER_DAY
 """A row of drift is written without its legs, terms and remedy, but for one in so many seconds."""
 NOTICEABLE = 1_000
@@ -69,7 +65,7 @@ class PositionHistory:
         row = self._rows.get(position.key)
         return (
             row is None
-            or at.timestamp - row.time >= SAMPLE_EVERY_S
+            or at.timestamp - row.time >= positions.SAMPLE_EVERY_S
             or _changed(row.position, position)
             or _price_moved(row.position, position)
         )

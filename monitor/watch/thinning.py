@@ -15,9 +15,10 @@ from itertools import groupby, pairwise
 
 from monitor.store import thinning
 from monitor.store.database import Database
+from monitor.store.positions import UNSEEN_AFTER_S
 from monitor.store.thinning import OldRow
 from monitor.units import SECONDS_PER_HOUR, UnixTime
-from monitor.watch.history import UNSEEN_AFTER_S, legs_differ
+from monitor.watch.history import legs_differ
 
 DAYS_A_RUN = 10
 """A file of years is thinned over some days of hourly runs, not in one."""

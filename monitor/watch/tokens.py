@@ -62,7 +62,7 @@ def stored_readings(
     """What the store says at `at`, live and in a replay; nothing of tokens that nobody looked at for hours."""
     rows = {token.address: store.newest(db, token.address, UnixTime(at.time)) for token in listed}
     now = {
-        address: amount_of(row)
+        address: row.amount
         for address, row in rows.items()
         if row is not None and at.time - row.block_time <= store.UNSEEN_AFTER_S
     }
@@ -77,16 +77,7 @@ def stored_readings(
 
 def _before(db: Database, address: Address, window_s: int, at: BlockStamp) -> Decimal | CannotSee:
     row = store.start_of_window(db, address, UnixTime(at.time), window_s)
-    return money.unknown_before(window_s) if row is None else amount_of(row)
-
-
-def amount_of(row: store.SupplyRow) -> Decimal | CannotSee:
-    """A stored row in tokens, or why it has none."""
-    return (
-        CannotSee(row.cause)
-        if row.units is None or row.decimals is None
-        else money.tokens_of(row.units, row.decimals)
-    )
+    return money.unknown_before(window_s) if row is None else row.amount
 
 
 def _windows(rules: Sequence[Rule]) -> set[int]:

@@ -17,7 +17,7 @@ from monitor.store.database import Database
 from monitor.store.tokens import ROW_EVERY_S, UNSEEN_AFTER_S, SupplyRow
 from monitor.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Address, BlockNumber, UnixTime
 from monitor.watch.snapshot import Snapshot
-from monitor.watch.tokens import TokenWatch, amount_of, stored_readings
+from monitor.watch.tokens import TokenWatch, stored_readings
 from tests.support.databases import GENESIS_TIME, chain, new_database, ref
 
 TOKEN = ListedToken("USDT", Address("0x" + "11" * 20), "stablecoin", "USD", "a test")
@@ -86,7 +86,7 @@ def test_changes_end_with_what_a_backfill_read_after_the_last_block_that_was_fol
     view = token_view(db)
     (line,), (group,) = view.lines, view.groups
     week = money.percent_change(money.tokens_of(1_039, 1), money.tokens_of(1_032, 1))
-    assert amount_of(line.row) == money.tokens_of(1_039, 1)
+    assert line.row.amount == money.tokens_of(1_039, 1)
     assert line.age_s == 0
     assert line.changes["7d"] == group.changes["7d"] == week
 

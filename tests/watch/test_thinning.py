@@ -21,10 +21,10 @@ from monitor.replay import Replayed, replay, stored_moments
 from monitor.reports.charts.track import Track, track
 from monitor.store import ledger, positions
 from monitor.store.database import Database, open_writer
-from monitor.store.positions import StoredPosition
+from monitor.store.positions import SAMPLE_EVERY_S, UNSEEN_AFTER_S, StoredPosition
 from monitor.store.thinning import OldRow
 from monitor.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, BlockNumber, UnixTime
-from monitor.watch.history import SAMPLE_EVERY_S, UNSEEN_AFTER_S, PositionHistory
+from monitor.watch.history import PositionHistory
 from monitor.watch.snapshot import Snapshot
 from monitor.watch.thinning import kept, seen_until, thin
 from monitor.watchlist import Watchlist

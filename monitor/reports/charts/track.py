@@ -15,11 +15,10 @@ from monitor.reports.alert_levels import AlertLevel, levels_of
 from monitor.store import identity, ledger, position_events, positions
 from monitor.store.database import Database
 from monitor.store.outline import outline
-from monitor.store.positions import StoredPosition
+from monitor.store.positions import UNSEEN_AFTER_S, StoredPosition
 from monitor.supply import frames
 from monitor.supply.forks import CHAINS
 from monitor.units import SECONDS_PER_DAY, Address, UnixTime
-from monitor.watch.history import UNSEEN_AFTER_S
 
 SPAN_S = 7 * SECONDS_PER_DAY
 
