@@ -29,7 +29,7 @@ from monitor.lending.position import (
 from monitor.readings.links import account_links
 from monitor.readings.remedies import fixes
 from monitor.readings.words import age, amount, days, dollars, percent, price_words
-from monitor.units import WAD, Address
+from monitor.units import WAD, Address, format_fixed
 
 PROTOCOLS = {
     "aave_v3": "Aave v3",
@@ -169,7 +169,8 @@ def facts_of(position: Position, now: int) -> Iterator[Fact]:
     if position.queued is not None:
         yield Fact("Its next price", _queued_words(position.queued))
     if position.health_factor is not None:
-        yield Fact("Health factor", f"{Decimal(position.health_factor) / WAD:.4f}")
+        # Cut: 0.99996 must not read as 1.0000.
+        yield Fact("Health factor", format_fixed(position.health_factor, 18, 4))
     yield Fact("Collateral", _side(position.collaterals, position.collateral_value))
     yield Fact("Debt", _side(position.debts, position.debt_value))
     if position.drift_per_day:

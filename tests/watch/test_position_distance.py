@@ -25,7 +25,7 @@ from monitor.readings.positions import facts_of, position_readings
 from monitor.replay import stored_reading
 from monitor.reports.ladder import live_ladder
 from monitor.store import positions
-from monitor.units import TICKS_PER_USD, UnixTime
+from monitor.units import TICKS_PER_USD, UnixTime, Wad
 from monitor.watch.readings import _oracles
 from monitor.watch.snapshot import Snapshot
 from tests.support.databases import ref
@@ -113,3 +113,9 @@ def test_a_price_that_the_contract_refutes_has_no_distance_lived_stored_or_repla
     assert stored.distance is None
     assert stored_reading(stored, {}, AT).value == told_distance(position)
     assert isinstance(told_distance(position), CannotSee)
+
+
+def test_a_message_never_rounds_a_health_factor_up_to_safety() -> None:
+    position = replace(whale(2_000), health_factor=Wad(10**18 - 1))
+    facts = {fact.label: fact.text for fact in facts_of(position, AT.time)}
+    assert facts["Health factor"] == "0.9999"
